@@ -1,0 +1,1 @@
+"""Judging networks by measurement: latency on a device, quality on photographs."""

@@ -1,0 +1,176 @@
+"""What a list of timings says: the median and its interval, drift, noise, and verdicts. Plain numbers only."""
+
+import itertools
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["faster", "slower", "cannot tell"]
+
+PROCESS_OFFSET = 0.004
+"""How far two processes that time one network differ for no reason, relative; intervals inside one process miss it."""
+
+LEAST_DRIFT = 0.01
+"""A drift of the baseline up to this, relative, never voids a window."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Bounds of a statistic and how surely they hold it."""
+
+    low: float
+    high: float
+    confidence: float
+    """Probability that the true value lies between the bounds; below what was asked when samples are few."""
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def relative_width(self, value: float) -> float:
+        """Width of the interval as a share of ``value``."""
+        return (self.high - self.low) / value
+
+
+def median_interval(samples: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Interval of the median from order statistics; it assumes no distribution.
+
+    The number of samples under the true median is binomial(n, 1/2), so the bounds are the k-th smallest and k-th
+    largest sample for the largest k that keeps the confidence. Fewer than 6 samples cannot reach 95 %: the bounds
+    are then the smallest and largest sample and ``confidence`` says what they are worth.
+
+    Source: Conover, Practical Nonparametric Statistics, 1999, section 3.2.
+    """
+    ordered = sorted(samples)
+    count = len(ordered)
+    outside = 2.0 * 0.5**count
+    reached = 1.0 - outside
+    rank = 0
+    while rank + 1 < count / 2:
+        outside += 2.0 * math.exp(_log_binomial(count, rank + 1))
+        if 1.0 - outside < confidence:
+            break
+        rank, reached = rank + 1, 1.0 - outside
+    return Interval(ordered[rank], ordered[count - 1 - rank], max(0.0, reached))
+
+
+def _log_binomial(count: int, chosen: int) -> float:
+    return math.log(math.comb(count, chosen)) - count * math.log(2.0)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval."""
+
+    value: float
+    interval: Interval
+
+    @property
+    def relative_width(self) -> float:
+        return self.interval.relative_width(self.value)
+
+
+def weighted_median(samples: Sequence[Sequence[float]], weights: Sequence[float]) -> Estimate:
+    """Mean over shapes of per-shape medians, each shape counted ``weights`` times.
+
+    The half-widths of the shapes' intervals are added in quadrature, each side by itself: shapes are timed at
+    different moments, so their errors are independent.
+
+    Args:
+        samples: One list of timings for each shape.
+        weights: Images each shape stands for.
+    """
+    medians = [statistics.median(row) for row in samples]
+    intervals = [median_interval(row) for row in samples]
+    total = sum(weights)
+    shares = [weight / total for weight in weights]
+    value = sum(share * median for share, median in zip(shares, medians, strict=True))
+    below = math.hypot(*(s * (m - i.low) for s, m, i in zip(shares, medians, intervals, strict=True)))
+    above = math.hypot(*(s * (i.high - m) for s, m, i in zip(shares, medians, intervals, strict=True)))
+    return Estimate(value, Interval(value - below, value + above, min(i.confidence for i in intervals)))
+
+
+def paired_ratio(
+    candidate: Sequence[Sequence[float]], baseline: Sequence[Sequence[float]], weights: Sequence[float]
+) -> Estimate:
+    """Ratio of two weighted means from samples taken in pairs, robust against a drift that hits both.
+
+    Each candidate sample is divided by the baseline sample taken beside it; the medians of these ratios are then
+    weighted by the baseline's share of time in each shape, which makes their mean the ratio of the means.
+    """
+    ratios = [[c / b for c, b in zip(*rows, strict=True)] for rows in zip(candidate, baseline, strict=True)]
+    times = [w * statistics.median(row) for w, row in zip(weights, baseline, strict=True)]
+    return weighted_median(ratios, times)
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """The smallest sample that at least ``share`` of all samples do not exceed."""
+    ordered = sorted(samples)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def drift(before: float, after: float) -> float:
+    """Relative change from ``before`` to ``after``; positive when it became slower."""
+    return after / before - 1.0
+
+
+def noise(samples: Sequence[Sequence[float]]) -> float:
+    """Relative standard deviation of one sample, from differences of neighbours, so that a drift does not count.
+
+    Robust: half of the differences may be outliers.
+    """
+    steps = [
+        2.0 * abs(later - earlier) / (later + earlier) for row in samples for earlier, later in itertools.pairwise(row)
+    ]
+    return 1.4826 * statistics.median(steps) / math.sqrt(2.0) if steps else 0.0
+
+
+def drift_limit(samples: Sequence[Sequence[float]]) -> float:
+    """Largest drift between the two halves of a window that is not a drift: max(1 %, three times the A/A noise).
+
+    The A/A noise is the standard deviation of the difference between two half-window means of medians.
+    """
+    halves = max(1, sum(len(row) for row in samples) // 2)
+    of_one_half = math.sqrt(math.pi / 2.0) * noise(samples) / math.sqrt(halves)
+    return max(LEAST_DRIFT, 3.0 * math.sqrt(2.0) * of_one_half)
+
+
+def verdict(candidate: tuple[float, float], other: tuple[float, float], *, offset: float = PROCESS_OFFSET) -> Verdict:
+    """Is the candidate faster or slower than the other, or do their intervals overlap?
+
+    Args:
+        candidate: Low and high of its ratio to the baseline (or of its latency).
+        other: The same of what it is compared with; ``(1.0, 1.0)`` is the baseline itself.
+        offset: What two processes differ by for no reason, relative; each interval is widened by half of it.
+    """
+    if candidate[1] * (1.0 + offset / 2.0) < other[0] * (1.0 - offset / 2.0):
+        return "faster"
+    if candidate[0] * (1.0 - offset / 2.0) > other[1] * (1.0 + offset / 2.0):
+        return "slower"
+    return "cannot tell"
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """When a window has seen enough."""
+
+    relative_width: float = 0.005
+    """Width of the interval of the median, as a share of the median, that is narrow enough."""
+
+    least_rounds: int = 6
+    """Rounds before the width counts: fewer samples have no 95 % interval."""
+
+    cap_s: float = 2.0
+    """Seconds after which the window ends with whatever interval it has reached."""
+
+    most_rounds: int = 400
+    """Rounds after which the window ends, however wide the interval."""
+
+    def reason(self, rounds: int, widest: float, *, elapsed_s: float) -> Literal["", "precise", "time", "rounds"]:
+        """Why to stop after ``rounds`` rounds, or empty to go on."""
+        if rounds >= self.least_rounds and widest <= self.relative_width:
+            return "precise"
+        if elapsed_s >= self.cap_s:
+            return "time"
+        return "rounds" if rounds >= self.most_rounds else ""
