@@ -1,0 +1,68 @@
+"""Assembles the commands and turns every error into one sentence and an exit status."""
+
+import os
+import sys
+
+import typer
+
+from nas.cli.output import say
+from nas.errors import NasError
+
+app = typer.Typer(
+    name="nas",
+    help="Hardware-aware neural architecture search for efficient super-resolution.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+UsageError = typer.BadParameter.__mro__[1]
+"""Base of every mistake in the arguments; Typer hands it out only through this subclass."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 failed, 2 the request was wrong."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status; errors become a sentence on stderr."""
+    try:
+        return int(app(arguments, prog_name="nas", standalone_mode=False) or 0)
+    except NasError as error:
+        return fail(str(error), 2 if error.wrong_request else 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return fail("Interrupted.", 130)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter still flushes it at exit
+        return 1
+    except Exception as error:  # noqa: BLE001 - a user never meets a traceback
+        if isinstance(error, UsageError):
+            return fail(sentence(error), 2)
+        return unexpected(error)
+
+
+def sentence(error: Exception) -> str:
+    """What is wrong with the arguments, and where to read about them."""
+    text: str = error.format_message() if hasattr(error, "format_message") else str(error)
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "nas"
+    return text if "\n" in text.strip() else f"{text.rstrip('.')}. See: {command} --help"
+
+
+def unexpected(error: Exception) -> int:
+    """Report a failure that no command foresaw, without a traceback unless one is asked for."""
+    if os.environ.get("NAS_TRACEBACK"):
+        raise error
+    kind = type(error).__name__
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError):
+        return fail(f"{text}.", 1)
+    return fail(f"Unexpected {kind}: {text or 'no words'}. Set NAS_TRACEBACK=1 to see where.", 1)
+
+
+def fail(text: str, status: int) -> int:
+    """Say ``text`` on stderr and return ``status``."""
+    say(text.strip())
+    return status
