@@ -1,0 +1,1 @@
+"""Quality of a network: photographs, recipes, training and the challenge's PSNR and SSIM."""
