@@ -1,0 +1,163 @@
+"""Writes docs/reference from the code; ``--check`` says which page is out of date instead.
+
+    python docs/generate.py [--check]
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parent
+NOTE = "<!-- Written by docs/generate.py; change the code and run `make docs`. -->"
+
+
+def ops() -> Iterator[str]:
+    """Every op of the language: fields, ranges, defaults, taps and source."""
+    from nas.ops import registry
+
+    yield "# Ops\n\nEverything a step may name, by kind, with its fields. A field without a default must be given."
+    yield "`width` without a value is the nearest one around the step."
+    kinds: dict[str, list[Any]] = {}
+    for op in registry().values():
+        kinds.setdefault(op.kind, []).append(op)
+    for kind, members in kinds.items():
+        yield f"## {kind}"
+        for op in members:
+            yield from one_op(op)
+
+
+def one_op(op: Any) -> Iterator[str]:
+    yield f"### `{op.name}`\n\n{prose(op)}"
+    specs = op.specs()
+    if specs:
+        lines = [f"| `{name}` | {cell(spec.domain())} | {default(op, name)} | {purpose(spec)} |" for name, spec in specs.items()]
+        yield "\n".join(["| field | takes | default | what it does |", "|---|---|---|---|", *lines])
+    if op.source:
+        yield f"Source: {op.source}"
+
+
+def default(op: Any, name: str) -> str:
+    defaults = op.defaults()
+    if name not in defaults:
+        return "–"
+    value = defaults[name]
+    return "nearest `width`" if value is None else f"`{plain(op, name, value)}`"
+
+
+def plain(op: Any, name: str, value: Any) -> Any:
+    items = value if isinstance(value, tuple) else (value,)
+    if items and hasattr(items[0], "to_dict"):
+        return ", ".join(one.name for one in items)
+    return op.specs()[name].plain(value)
+
+
+def purpose(spec: Any) -> str:
+    return f"{spec.doc} (training only)" if spec.training else str(spec.doc)
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def prose(thing: Any) -> str:
+    return inspect.cleandoc(thing.__doc__ or "").split("\n\nArgs:")[0].replace("``", "`")
+
+
+def routes() -> Iterator[str]:
+    """Every route of the service."""
+    from api.app import create_app
+
+    document = create_app("sqlite:///reference.db").openapi()
+    yield "# Routes\n\nThe OpenAPI description of a running service is at `/docs` and `/openapi.json`. Errors are RFC 9457 problem documents."
+    for path, methods in sorted(document["paths"].items()):
+        for method, route in methods.items():
+            yield from one_route(f"{method.upper()} {path}", route)
+
+
+def one_route(title: str, route: dict[str, Any]) -> Iterator[str]:
+    yield f"## `{title}`\n\n{route.get('description') or route.get('summary', '')}"
+    parameters = [
+        f"| `{one['name']}` | {one['in']} | {'yes' if one.get('required') else 'no'} | {cell(one.get('description', ''))} |"
+        for one in route.get("parameters", [])
+    ]
+    if parameters:
+        yield "\n".join(["| parameter | where | required | what |", "|---|---|---|---|", *parameters])
+    yield "Answers: " + ", ".join(f"{code} {answer['description']}" for code, answer in sorted(route["responses"].items())) + "."
+
+
+def commands() -> Iterator[str]:
+    """Every command with its arguments and options."""
+    import typer
+
+    from nas.cli import app
+
+    yield "# Commands\n\nExit status: 0 done, 1 failed, 2 the request was wrong (one sentence on stderr says how)."
+    yield "`--json` prints one JSON document on stdout and nothing else; words and progress go to stderr."
+    yield from one_command(typer.main.get_command(app), "nas")
+
+
+def one_command(command: Any, name: str) -> Iterator[str]:
+    members = getattr(command, "commands", None)
+    if members is not None:
+        for member, sub in members.items():
+            yield from one_command(sub, f"{name} {member}")
+        return
+    usage = " ".join([name, *(f"{metavar(one)}" for one in command.params if one.param_type_name == "argument")])
+    yield f"## `{usage}`\n\n{inspect.cleandoc(command.help or '')}"
+    lines = [option(one) for one in command.params if one.param_type_name == "option"]
+    if lines:
+        yield "\n".join(["| option | default | what |", "|---|---|---|", *lines])
+
+
+def metavar(argument: Any) -> str:
+    name = argument.human_readable_name.upper() + ("..." if argument.nargs == -1 else "")
+    return name if argument.required else f"[{name}]"
+
+
+def option(one: Any) -> str:
+    shown = one.show_default if isinstance(one.show_default, str) else one.default
+    text = "" if one.is_flag or shown is None or callable(shown) else f"`{shown}`" if shown != [] else ""
+    return f"| `{', '.join(one.opts)}` | {text} | {cell(one.help or '')} |"
+
+
+def decisions() -> Iterator[str]:
+    """The decision records, by number."""
+    yield "# Decision records\n\nOne page each: context, decision, consequences, alternatives."
+    pages = sorted((DOCS / "adr").glob("[0-9]*.md"))
+    yield "\n".join(f"- [{title(page)}]({page.name})" for page in pages)
+
+
+def title(page: Path) -> str:
+    return re.sub(r"^#\s*", "", page.read_text().splitlines()[0])
+
+
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "reference/ops.md": ops,
+    "reference/routes.md": routes,
+    "reference/commands.md": commands,
+    "adr/README.md": decisions,
+}
+
+
+def written(name: str) -> str:
+    """The text that page ``name`` must have."""
+    return "\n\n".join([NOTE, *PAGES[name]()]) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    stale = [name for name in PAGES if not (DOCS / name).is_file() or (DOCS / name).read_text() != written(name)]
+    if "--check" in arguments:
+        for name in stale:
+            print(f"docs/{name} is out of date. Run make docs.", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        (DOCS / name).write_text(written(name))
+        print(f"docs/{name} written.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
