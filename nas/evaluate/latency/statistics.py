@@ -2,9 +2,9 @@
 
 import itertools
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
 Verdict = Literal["faster", "slower", "cannot tell"]
@@ -81,11 +81,11 @@ def weighted_median(samples: Sequence[Sequence[float]], weights: Sequence[float]
         samples: One list of timings for each shape.
         weights: Images each shape stands for.
     """
-    medians = [statistics.median(row) for row in samples]
+    medians = [median(row) for row in samples]
     intervals = [median_interval(row) for row in samples]
     total = sum(weights)
     shares = [weight / total for weight in weights]
-    value = sum(share * median for share, median in zip(shares, medians, strict=True))
+    value = sum(share * middle for share, middle in zip(shares, medians, strict=True))
     below = math.hypot(*(s * (m - i.low) for s, m, i in zip(shares, medians, intervals, strict=True)))
     above = math.hypot(*(s * (i.high - m) for s, m, i in zip(shares, medians, intervals, strict=True)))
     return Estimate(value, Interval(value - below, value + above, min(i.confidence for i in intervals)))
@@ -100,7 +100,7 @@ def paired_ratio(
     weighted by the baseline's share of time in each shape, which makes their mean the ratio of the means.
     """
     ratios = [[c / b for c, b in zip(*rows, strict=True)] for rows in zip(candidate, baseline, strict=True)]
-    times = [w * statistics.median(row) for w, row in zip(weights, baseline, strict=True)]
+    times = [w * median(row) for w, row in zip(weights, baseline, strict=True)]
     return weighted_median(ratios, times)
 
 
@@ -123,7 +123,7 @@ def noise(samples: Sequence[Sequence[float]]) -> float:
     steps = [
         2.0 * abs(later - earlier) / (later + earlier) for row in samples for earlier, later in itertools.pairwise(row)
     ]
-    return 1.4826 * statistics.median(steps) / math.sqrt(2.0) if steps else 0.0
+    return 1.4826 * median(steps) / math.sqrt(2.0) if steps else 0.0
 
 
 def drift_limit(samples: Sequence[Sequence[float]]) -> float:

@@ -1,0 +1,139 @@
+"""A latency with everything needed to believe it, and the key under which it may be found again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from nas.evaluate.latency.device import DeviceRecord
+from nas.evaluate.latency.settings import Settings
+from nas.evaluate.latency.shapes import Shape
+
+CODE_VERSION = 1
+"""Rises when a change of this package changes what its numbers mean."""
+
+Status = Literal["ok", "unstable", "failed"]
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one protocol found for one network on one device. Times are of one image, in milliseconds."""
+
+    protocol: str
+    status: Status
+    """``unstable``: the baseline drifted in every window; the numbers stand but doubt them."""
+    reason: str
+    """Why it failed or is unstable; empty when ``ok``."""
+    device: DeviceRecord
+    settings: Settings
+    threads: int
+    shapes: tuple[Shape, ...]
+    started_at: str
+    """UTC, ISO 8601."""
+    seconds: float
+    load: float | None
+    """Load average of the host's last minute, at the start."""
+    latency_ms: float | None = None
+    """Mean over images of the medians of their shapes."""
+    interval_ms: Bounds | None = None
+    confidence: float | None = None
+    """What the intervals are worth: 0.95 unless there were too few rounds."""
+    p90_ms: float | None = None
+    """Mean over images of the 90th percentiles of their shapes."""
+    ratio: float | None = None
+    """Latency over the baseline's, from samples taken in pairs; what scores are computed from."""
+    ratio_interval: Bounds | None = None
+    baseline_ms: float | None = None
+    baseline_before_ms: float | None = None
+    """The baseline in the first half of the window."""
+    baseline_after_ms: float | None = None
+    """The baseline in the second half."""
+    drift: float | None = None
+    """Relative change from the first half to the second."""
+    drift_limit: float | None = None
+    """The drift that would have voided the window."""
+    voided: int = 0
+    """Windows thrown away because the baseline drifted."""
+    rounds: int = 0
+    stopped: str = ""
+    """Why the window ended: ``precise``, ``time`` or ``rounds``."""
+    drops: tuple[str, ...] = ()
+    """Reason of each dropped round."""
+    memory_mb: float | None = None
+    """Weights and the peak of one forward pass at the largest shape, in MB of 1e6 bytes."""
+    energy_mj: float | None = None
+    """Energy of one image, in millijoules, the device's idle draw included."""
+    host_ms: float | None = None
+    """Like ``latency_ms``: until the host had enqueued the work."""
+    graph_ms: float | None = None
+    """Replay of a CUDA graph at the largest shape."""
+    launch_bound: bool | None = None
+    """True when the graph is over 10 % faster than the eager run: the host sets the time."""
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Why a field above is None."""
+    samples_ms: dict[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
+    """Raw samples of ``candidate`` and ``baseline``: a row for each shape, a column for each round."""
+
+    @property
+    def precision(self) -> str:
+        """Number format of the run."""
+        return self.settings.precision
+
+    @property
+    def engine(self) -> str:
+        """What ran the network."""
+        return self.settings.engine
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Measurement:
+        """The measurement that ``to_dict`` wrote."""
+        plain = dict(document)
+        plain["device"] = DeviceRecord.from_dict(document["device"])
+        plain["settings"] = Settings(**document["settings"])
+        plain["shapes"] = tuple(Shape(**shape) for shape in document["shapes"])
+        plain["drops"] = tuple(document["drops"])
+        for name in ("interval_ms", "ratio_interval"):
+            plain[name] = tuple(document[name]) if document[name] is not None else None
+        plain["samples_ms"] = {who: tuple(tuple(row) for row in rows) for who, rows in document["samples_ms"].items()}
+        return cls(**plain)
+
+
+def measurement_key(
+    deployed_hash: str,
+    *,
+    baseline_hash: str,
+    protocol: str,
+    device: DeviceRecord,
+    settings: Settings,
+    shapes: Sequence[Shape],
+) -> str:
+    """SHA-256 over everything a latency depends on; nothing less may answer for a measurement.
+
+    Args:
+        deployed_hash: The network's hash in its deployed form.
+        baseline_hash: The same of the baseline, since ratios are part of the result.
+        protocol: Its id.
+        device: Its uuid, threads and software versions enter.
+        settings: Precision, layout, engine.
+        shapes: Image sizes with their counts.
+    """
+    parts = {
+        "code": CODE_VERSION,
+        "deployed_hash": deployed_hash,
+        "baseline_hash": baseline_hash,
+        "protocol": protocol,
+        "device": device.uuid,
+        "software": device.software(),
+        "threads": device.threads,
+        "settings": settings.to_dict(),
+        "shapes": [[shape.height, shape.width, shape.count] for shape in shapes],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

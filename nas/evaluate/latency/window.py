@@ -1,0 +1,136 @@
+"""A window: candidate and baseline timed in turns until enough is known.
+
+The baseline is not timed once before and once after, but beside every single sample of the candidate: A B, B A,
+A B and so on, shape by shape. What a busy neighbour or a falling clock does then hits both, and their ratio stays
+right on machines where two baseline runs seconds apart differ by more than a percent. The first and second half of
+the baseline's samples are its measurement before and after.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from nas.evaluate.latency import statistics
+from nas.evaluate.latency.conditions import Conditions
+from nas.evaluate.latency.statistics import Estimate, StopRule
+from nas.evaluate.latency.timers import Sample, Timer
+
+_LONGEST_BACKOFF_S = 1.0
+
+Rows = list[list[float]]
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """The two networks of a window, warmed up, and the images they are timed on."""
+
+    candidate: nn.Module
+    baseline: nn.Module
+    images: Sequence[Tensor]
+    weights: Sequence[float]
+    """Images that each shape stands for."""
+
+
+@dataclass
+class Window:
+    """Samples of one window: a row for each shape, a column for each round that was kept."""
+
+    weights: Sequence[float]
+    candidate_ms: Rows
+    baseline_ms: Rows
+    host_ms: Rows
+    drops: list[str] = field(default_factory=list)
+    stopped: str = ""
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that were kept."""
+        return len(self.candidate_ms[0])
+
+    @property
+    def latency(self) -> Estimate:
+        """The candidate's milliseconds an image."""
+        return statistics.weighted_median(self.candidate_ms, self.weights)
+
+    @property
+    def ratio(self) -> Estimate:
+        """The candidate's time over the baseline's."""
+        return statistics.paired_ratio(self.candidate_ms, self.baseline_ms, self.weights)
+
+    def baseline_of(self, rounds: slice) -> float:
+        """The baseline's milliseconds an image in some of the rounds."""
+        return statistics.weighted_median([row[rounds] for row in self.baseline_ms], self.weights).value
+
+    def mean_of(self, values: Sequence[float]) -> float:
+        """Mean over images of one value for each shape."""
+        return sum(w * v for w, v in zip(self.weights, values, strict=True)) / sum(self.weights)
+
+    @property
+    def halves_ms(self) -> tuple[float, float]:
+        """The baseline in the first and in the second half; needs two rounds."""
+        middle = self.rounds // 2
+        return self.baseline_of(slice(0, middle)), self.baseline_of(slice(middle, None))
+
+    @property
+    def drift(self) -> float:
+        """Relative change of the baseline from the first half to the second; needs two rounds."""
+        return statistics.drift(*self.halves_ms)
+
+    @property
+    def drift_limit(self) -> float:
+        """The drift above which this window is void."""
+        return statistics.drift_limit(self.baseline_ms)
+
+    @property
+    def void(self) -> bool:
+        """Did the baseline drift too far?"""
+        return abs(self.drift) > self.drift_limit
+
+
+def run_window(timer: Timer, rivals: Rivals, rule: StopRule, conditions: Conditions) -> Window:
+    """Times rounds of all shapes until the rule stops them; a round under bad conditions is dropped and repeated."""
+    rows = range(len(rivals.images))
+    window = Window(rivals.weights, [[] for _ in rows], [[] for _ in rows], [[] for _ in rows])
+    begin, backoff_s = time.monotonic(), 0.02
+    while not window.stopped:
+        before = conditions.snapshot()
+        samples = _round(timer, rivals, candidate_first=window.rounds % 2 == 0)
+        reason = conditions.judge(before)
+        if reason:
+            window.drops.append(reason)
+            time.sleep(backoff_s)
+            backoff_s = min(2.0 * backoff_s, _LONGEST_BACKOFF_S)
+        else:
+            _keep(window, samples)
+        window.stopped = _stop(window, rule, elapsed_s=time.monotonic() - begin)
+    return window
+
+
+def _round(timer: Timer, rivals: Rivals, *, candidate_first: bool) -> list[tuple[Sample, Sample]]:
+    """One sample of (candidate, baseline) for each shape, taken side by side."""
+    samples = []
+    for image in rivals.images:
+        if candidate_first:
+            candidate = timer.time(rivals.candidate, image)
+            baseline = timer.time(rivals.baseline, image)
+        else:
+            baseline = timer.time(rivals.baseline, image)
+            candidate = timer.time(rivals.candidate, image)
+        samples.append((candidate, baseline))
+    return samples
+
+
+def _keep(window: Window, samples: list[tuple[Sample, Sample]]) -> None:
+    for row, (candidate, baseline) in enumerate(samples):
+        window.candidate_ms[row].append(candidate.ms)
+        window.baseline_ms[row].append(baseline.ms)
+        window.host_ms[row].append(candidate.host_ms)
+
+
+def _stop(window: Window, rule: StopRule, *, elapsed_s: float) -> str:
+    if window.rounds < 2:
+        return "time" if window.drops and elapsed_s >= rule.cap_s else ""
+    widest = max(window.latency.relative_width, window.ratio.relative_width)
+    return rule.reason(window.rounds, widest, elapsed_s=elapsed_s)
