@@ -42,6 +42,12 @@ class RequestError(NasError):
     """What was asked for contradicts itself or cannot be done as asked."""
 
 
+class ConflictError(RequestError):
+    """What was asked for does not go with the state that the thing is in."""
+
+    status = 409
+
+
 class NotFoundError(NasError):
     """Something asked for by its id does not exist."""
 
@@ -76,3 +82,9 @@ class StoreError(NasError):
 
     status = 500
     wrong_request = False
+
+
+class LeaseLostError(StoreError):
+    """A worker wrote to something that another worker has taken over, or that was ended meanwhile."""
+
+    status = 409
