@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from nas.ops.activation import Activation, Prelu, Silu
+from nas.ops.activation import Activation, Nothing, Prelu, Silu
 from nas.ops.attention import Attention, Esa, ParameterFree
 from nas.ops.base import ZERO, Cost, Op, Shape, register, spread
 from nas.ops.conv import Conv
@@ -85,8 +85,11 @@ class Spab(Op):
     n: int = declare(Integer("Convolutions.", high=8), default=3)
     conv: tuple[Conv, ...] = declare(OpList("Its convolutions.", kinds=("conv",)), default=(Conv(),))
     activation: Activation = declare(OneOp("Between convolutions.", kinds=("activation",)), default=Silu())
-    attention: Attention = declare(
+    attention: Attention | Nothing = declare(
         OneOp("What reweights the sum.", kinds=("attention", "none")), default=ParameterFree()
+    )
+    after_conv: Attention | Nothing = declare(
+        OneOp("After every convolution, before its activation.", kinds=("attention", "none")), default=Nothing()
     )
 
     def taps(self) -> tuple[str, ...]:
@@ -95,6 +98,7 @@ class Spab(Op):
     def bind(self, widths: tuple[int, ...], width: int) -> Self:
         self.parts(widths[0])
         self.attention.bind(widths, width)
+        self.after_conv.bind(widths, width)
         return self
 
     def parts(self, channels: int) -> tuple[Conv, ...]:
@@ -105,7 +109,7 @@ class Spab(Op):
         (x,) = inputs
         total = self.attention.cost(inputs)
         for step, conv in enumerate(self.parts(x.channels)):
-            total += conv.cost(inputs) + (self.activation.cost(inputs) if step else ZERO)
+            total += conv.cost(inputs) + self.after_conv.cost(inputs) + (self.activation.cost(inputs) if step else ZERO)
         return total
 
 
@@ -127,7 +131,7 @@ class DistillCell(Op):
     inner: int = declare(Integer("Channels of each branch."), default=24)
     activation: Activation = declare(OneOp("After each convolution.", kinds=("activation",)), default=Prelu())
     conv: tuple[Conv, ...] = declare(OpList("The convolutions of the chain.", kinds=("conv",)), default=(Conv(),))
-    attention: Attention = declare(OneOp("After the fusion.", kinds=("attention", "none")), default=Esa())
+    attention: Attention | Nothing = declare(OneOp("After the fusion.", kinds=("attention", "none")), default=Esa())
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:
         self.parts(widths[0])

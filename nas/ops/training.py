@@ -23,7 +23,7 @@ class TrainingForm(Op):
 
     kind: ClassVar[str] = "training"
 
-    def check(self, conv: "Conv", channels: int) -> None:
+    def check(self, conv: "Conv", channels: int) -> None:  # noqa: ARG002
         """Raise FieldError unless this form fits ``conv`` on ``channels`` input channels."""
         if conv.groups != 1:
             raise FieldError(
