@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from nas.cli import data, keys, serve, watch
 from nas.cli.output import say
 from nas.errors import NasError
 
@@ -16,6 +17,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+for flat in (watch.commands, serve.commands):
+    app.add_typer(flat)
+app.add_typer(data.commands, name="data")
+app.add_typer(keys.commands, name="keys")
 
 UsageError = typer.BadParameter.__mro__[1]
 """Base of every mistake in the arguments; Typer hands it out only through this subclass."""

@@ -42,6 +42,11 @@ def rows(table: Table, values: Iterable[Sequence[Any]]) -> Table:
     return table
 
 
+def when(moment: str | None) -> str | None:
+    """An ISO time as people read it: to the minute, in UTC."""
+    return None if moment is None else moment[:16].replace("T", " ")
+
+
 class Rate(ProgressColumn):
     """Steps done a second, as text."""
 
