@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from nas.cli import data, keys, serve, watch
+from nas.cli import cost, data, keys, score, serve, spaces, systems, watch
 from nas.cli.output import say
 from nas.errors import NasError
 
@@ -18,8 +18,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for flat in (watch.commands, serve.commands):
-    app.add_typer(flat)
+app.add_typer(spaces.commands, name="spaces")
+app.add_typer(systems.commands, name="systems")
+for module in (cost, score, watch, serve):
+    app.add_typer(module.commands)
 app.add_typer(data.commands, name="data")
 app.add_typer(keys.commands, name="keys")
 
