@@ -1,0 +1,22 @@
+"""What each op does: its torch module and training forms; the networks built of them, and their deployed form."""
+
+from nas.networks import activation, attention, block, conv, fusion
+from nas.networks.calls import Call, Form, call
+from nas.networks.deploying import deploy
+from nas.networks.network import Network, build, load, steps
+
+__all__ = [
+    "Call",
+    "Form",
+    "Network",
+    "activation",
+    "attention",
+    "block",
+    "build",
+    "call",
+    "conv",
+    "deploy",
+    "fusion",
+    "load",
+    "steps",
+]
