@@ -5,7 +5,7 @@ import json
 from typing import Literal
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from nas.errors import ConflictError, NotFoundError, RequestError
@@ -93,6 +93,12 @@ def page(session: Session, *, status: str | None = None, cursor: str | None = No
     return cut(session.execute(query).scalars().all(), limit, "id")
 
 
+def by_status(session: Session) -> dict[str, int]:
+    """How many searches are in each status; statuses without any are left out."""
+    query = select(Search.status, func.count()).group_by(Search.status)
+    return {status: count for status, count in session.execute(query).tuples()}
+
+
 def _older_than(last: Search) -> ColumnElement[bool]:
     same_time = and_(Search.created_at == last.created_at, Search.id < last.id)
     return or_(Search.created_at < last.created_at, same_time)
@@ -148,7 +154,7 @@ def _refuse(search: Search, ended: frozenset[str], verb: str) -> None:
 
 def _wish(session: Session, search: Search, wish: str, status: str) -> Search:
     if search.status == "running" and not leases.expired(search, now(session)):
-        search.wish = wish
+        search.wish = search.wish if search.wish == "cancel" else wish
     else:
         _settle(session, search, status)
     session.flush()

@@ -1,11 +1,11 @@
 """The store: one database, and transactions on it."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
@@ -43,13 +43,16 @@ class Store:
             migrations.upgrade(self._engine)
 
     def check(self) -> None:
-        """Make sure that the database answers.
+        """Make sure that the database answers, and that its tables are those of this version.
 
         Raises:
-            StoreError: it does not.
+            StoreError: one of the two is not so.
         """
         with self.reading() as session:
-            session.execute(text("SELECT 1"))
+            if not migrations.is_current(session.connection()):
+                raise StoreError(
+                    f"The tables of {self.name} are of another version. Start the service to migrate them."
+                )
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -71,6 +74,8 @@ class Store:
             if isinstance(error.orig, NasError):
                 raise error.orig from error
             raise StoreError(self._sentence(error)) from error
+        except sqlite3.Error as error:  # while connecting, before SQLAlchemy wraps anything
+            raise StoreError(f"The database {self.name} cannot be opened: {error}.") from error
 
     def _sentence(self, error: StatementError) -> str:
         reason = " ".join(str(error.orig).split())

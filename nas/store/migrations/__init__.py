@@ -43,6 +43,12 @@ def upgrade(engine: Engine) -> None:
             command.upgrade(made, "head")
 
 
+def is_current(connection: Connection) -> bool:
+    """Tell whether the database is at the newest revision."""
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == head
+
+
 def _revision(connection: Connection, script: ScriptDirectory) -> str | None:
     revision = MigrationContext.configure(connection).get_current_revision()
     known = {step.revision for step in script.walk_revisions()}
