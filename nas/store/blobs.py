@@ -10,9 +10,14 @@ from nas.store.tables import Blob
 from nas.store.upsert import insert_unless_there
 
 
+def sha256_of(data: bytes) -> str:
+    """The hash under which ``data`` is kept."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def put(session: Session, data: bytes) -> str:
     """Keep ``data`` and tell its sha256."""
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256 = sha256_of(data)
     row = {"sha256": sha256, "size": len(data), "data": data, "created_at": now(session)}
     insert_unless_there(session, Blob, row)
     return sha256

@@ -21,7 +21,7 @@ def to_json(value: object) -> str:
     try:
         return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     except (TypeError, ValueError) as error:
-        raise StoreError(f"A document cannot be stored as JSON: {error}.") from error
+        raise StoreError(f"A document with NaN, infinity or an unknown type cannot be stored: {error}.") from error
 
 
 class JsonText(TypeDecorator[Document]):
