@@ -289,9 +289,9 @@ class Lister:
                 self._walk(option, f"{path}:{shown(name)}")
             return
         subset_bounds(value, len(found), path)
-        for position, (member, name) in enumerate(zip(found, names, strict=True)):
+        for member, name in zip(found, names, strict=True):
             self._add(Hole(f"{path}{{{shown(name)}}}", (False, True)))
-            self._walk(member, item_path(path, position, member))
+            self._walk(member, f"{path}{{{shown(name)}}}")
 
     def _repeat(self, value: Mapping[str, Any], path: str) -> None:
         self._walk(value["repeat"], f"{path}.repeat")

@@ -1,6 +1,7 @@
 """Safe arithmetic: ``=width//2``, ``=pick(i, 4, 8)``, and the comparisons of ``require``."""
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -41,9 +42,19 @@ def pick(index: int, *values: Any) -> Any:
 _FUNCTIONS = {"pick": pick, "min": min, "max": max}
 
 
+_ALLOWED = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.Name, ast.Call, ast.Load, ast.operator, ast.unaryop)
+
+
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> ast.AST:
-    return SimpleEval().parse(text)  # type: ignore[no-any-return]
+    """Parse an expression; what is neither arithmetic nor a call of a known function is refused here already."""
+    tree: ast.AST = ast.parse(text, mode="eval").body
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED) or (isinstance(node, ast.Call) and node.keywords):
+            raise InvalidExpression(f"{type(node).__name__} is not allowed")
+        if isinstance(node, ast.Constant) and (isinstance(node.value, bool) or not isinstance(node.value, int | float)):
+            raise InvalidExpression("only numbers are allowed")
+    return tree
 
 
 @lru_cache(maxsize=4096)
@@ -85,6 +96,6 @@ def evaluate(text: str, values: Callable[[str], Any] | Mapping[str, Any], path: 
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise LanguageError(path, f"{text!r} is not arithmetic the language knows ({reason}).") from None
-    if isinstance(result, bool) or not isinstance(result, int | float):
+    if isinstance(result, bool) or not isinstance(result, int | float) or not math.isfinite(result):
         raise LanguageError(path, f"{text!r} is not a number but {result!r}.")
     return result

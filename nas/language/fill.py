@@ -80,9 +80,10 @@ class Filler:
     def _members(self, found: list[Any], names: list[Any], bounds: tuple[int, int], path: str) -> list[Any]:
         taken: list[Any] = []
         for position, (member, name) in enumerate(zip(found, names, strict=True)):
+            at = f"{path}{{{shown(name)}}}"
             forced = len(taken) + len(found) - position <= bounds[0]
-            if forced or (len(taken) < bounds[1] and self._assignment[f"{path}{{{shown(name)}}}"]):
-                taken.append(self._value(member, item_path(path, position, member)))
+            if forced or (len(taken) < bounds[1] and self._assignment[at]):
+                taken.append(self._value(member, at))
         return taken
 
     def _repeat(self, value: Mapping[str, Any], path: str) -> Any:

@@ -24,6 +24,14 @@ from nas.language.scope import Scope
 DEEPEST_LET = 32
 
 
+class Members(list[Any]):
+    """The members a subset took, with the path of each."""
+
+    def __init__(self, members: list[tuple[Any, str]]) -> None:
+        super().__init__(member for member, _ in members)
+        self.paths = [path for _, path in members]
+
+
 class Replay:
     """A chooser that answers from an assignment."""
 
@@ -93,7 +101,7 @@ class Settler:
             return [(value, path)]
         found: list[tuple[Any, str]] = []
         for index, item in enumerate(value):
-            at = item_path(path, index, item)
+            at = value.paths[index] if isinstance(value, Members) else item_path(path, index, item)
             settled, inside = self.settle(item, at, scope)
             spliced = settled is not item and isinstance(settled, list | tuple)
             found.extend(self.items(settled, inside, scope) if spliced else [(settled, inside)])
@@ -143,13 +151,14 @@ class Settler:
             self.assignment[hole.name] = hole.values[hole.index(chosen)]
         return self.assignment[hole.name]
 
-    def _members(self, hole: Mapping[str, Any], found: list[Any], names: list[Value], path: str) -> list[Any]:
+    def _members(self, hole: Mapping[str, Any], found: list[Any], names: list[Value], path: str) -> Members:
         """Ask member by member, but not where min or max leaves no choice, so that every draw is valid."""
         least, most = subset_bounds(hole, len(found), path)
-        taken: list[Any] = []
+        taken: list[tuple[Any, str]] = []
         for position, (member, name) in enumerate(zip(found, names, strict=True)):
             left = len(found) - position
+            at = f"{path}{{{shown(name)}}}"
             forced = len(taken) + left <= least
-            if forced or (len(taken) < most and self._decide(Hole(f"{path}{{{shown(name)}}}", (False, True)))):
-                taken.append(member)
-        return taken
+            if forced or (len(taken) < most and self._decide(Hole(at, (False, True)))):
+                taken.append((member, at))
+        return Members(taken)
