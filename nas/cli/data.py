@@ -52,12 +52,17 @@ def check(database: Database, name: Name, as_json: Json = False) -> None:
     show(name, load(located(database, name)), as_json=as_json)
 
 
+def is_folder(text: str) -> bool:
+    """Whether ``--data`` was given a folder and not a name."""
+    return "/" in text or Path(text).is_dir()
+
+
 def located(database: str, name: str) -> str:
-    """The folder behind a registered name, or ``embedded`` itself."""
+    """The folder behind a registered name, or what stands for itself: a folder, and ``embedded``."""
     from nas.cli.stores import opened
     from nas.store import datasets
 
-    if name == datasets.EMBEDDED:
+    if name == datasets.EMBEDDED or is_folder(name):
         return name
     with opened(database) as store, store.reading() as session:
         return datasets.resolve(session, name)

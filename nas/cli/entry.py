@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from nas.cli import cost, data, keys, score, serve, spaces, systems, watch
+from nas.cli import cost, data, keys, measure, score, serve, spaces, systems, train, upscale, watch
 from nas.cli.output import say
 from nas.errors import NasError
 
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 app.add_typer(spaces.commands, name="spaces")
 app.add_typer(systems.commands, name="systems")
-for module in (cost, score, watch, serve):
+for module in (cost, score, measure, train, upscale, watch, serve):
     app.add_typer(module.commands)
 app.add_typer(data.commands, name="data")
 app.add_typer(keys.commands, name="keys")

@@ -28,3 +28,5 @@ Database = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:N, or auto: a GPU where there is one.")]
+Data = Annotated[str, typer.Option("--data", help="A registered data set, a folder of photographs, or embedded.")]
+Weights = Annotated[Path, typer.Option("--weights", metavar="FILE", help="Weights of the deployed form, safetensors.")]

@@ -27,6 +27,8 @@ class Workers:
         self._command = [sys.executable, "-m", "workers.main", "--database", database]
         self._count = count
         self._log = log
+        self.deaths = 0
+        """How many workers ended that nobody asked to."""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -51,6 +53,7 @@ class Workers:
             if self._stopping.is_set():
                 end(worker)
             else:
+                self.deaths += 1
                 say(f"The worker (process {worker.pid}) ended with status {worker.returncode}; starting another.")
                 self._stopping.wait(PAUSE_S)
 
