@@ -24,6 +24,13 @@ class Architecture:
         self._document: Document = parse_document(plain)
         self.graph: Graph = Expander(self._document, Closed()).graph()
 
+    @classmethod
+    def laid_out(cls, document: Document, graph: Graph) -> "Architecture":
+        """Return the architecture of a filled document whose layout is known already (a draw made both)."""
+        self = cls.__new__(cls)
+        self._document, self.graph = document, graph
+        return self
+
     @property
     def name(self) -> str:
         """What people call it; may be empty."""

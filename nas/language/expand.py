@@ -13,7 +13,7 @@ from nas.language.make import bind, make_op
 from nas.language.resolve import Resolver
 from nas.language.scope import Element, Run, Scope
 from nas.language.settle import Settler
-from nas.ops.base import Op, Shape
+from nas.ops.base import Op, Shape, outcome
 from nas.ops.conv import Conv
 from nas.ops.fields import FieldError
 from nas.ops.fusion import Add
@@ -271,8 +271,7 @@ class Expander:
             sizes = ", ".join(f"{shape.height}x{shape.width}" for shape in shapes)
             raise LanguageError(path, f"features of different sizes meet here ({sizes}, from a {PROBE}x{PROBE} image).")
         try:
-            shape = op.shape(shapes)
-            op.cost(shapes)
+            shape, _ = outcome(op, shapes)
         except FieldError as error:
             raise LanguageError(f"{path}.{error.field}", f"{error}.") from None
         if len(self._nodes) >= MOST_GRAPH_NODES:

@@ -7,7 +7,7 @@ from typing import Any
 
 import rfc8785
 
-from nas.ops.base import Cost, Op, Shape
+from nas.ops.base import Cost, Op, Shape, outcome
 
 IMAGE = -1
 """The node number of the image, after mean, gain and padding were applied."""
@@ -137,8 +137,8 @@ class Graph:
         total = Cost()
         for node in self.nodes:
             inputs = tuple(image if ref.node == IMAGE else shapes[ref.node] for ref in node.inputs)
-            shapes.append(node.op.shape(inputs))
-            cost = node.op.cost(inputs)
+            shape, cost = outcome(node.op, inputs)
+            shapes.append(shape)
             total += cost if node.tie is None else cost.without_params()
         return total
 

@@ -7,7 +7,7 @@ from typing import Any
 from nas.errors import LanguageError, UnknownNameError
 from nas.language.scope import Scope
 from nas.language.settle import Settler
-from nas.ops.base import REGISTRY, Op
+from nas.ops.base import REGISTRY, Op, bound
 from nas.ops.fields import FieldError, OneOp, OpList, Spec
 
 STEP_KEYS = frozenset({"op", "as", "in", "plus", "of"})
@@ -84,6 +84,6 @@ def bind(op: Op, widths: tuple[int, ...], width: int, path: str) -> Op:
     if not least <= len(widths) <= most:
         raise LanguageError(path, f"{op.name} reads {least} to {most} features, got {len(widths)}.")
     try:
-        return op.bind(widths, width)
+        return bound(op, widths, width)
     except FieldError as error:
         raise LanguageError(f"{path}.{error.field}", f"{error}.") from None

@@ -132,10 +132,10 @@ class Space:
             LanguageError: This draw breaks a rule (widths that do not agree, a tap that does not exist).
         """
         expander = Expander(self._document, chooser, watcher)
-        expander.graph()
+        graph = expander.graph()
         assignment = expander.settler.assignment
         filled = Filler(self._document.lets, assignment).document(self._document.plain)
-        return Draw(dict(assignment), Architecture(filled))
+        return Draw(dict(assignment), Architecture.laid_out(parse_document(filled), graph))
 
     def fill(self, assignment: Assignment) -> Architecture:
         """Return the architecture of an assignment; names of inactive holes are an error."""

@@ -1,7 +1,7 @@
 """What every op states about itself: fields, output shape and closed-form cost, without torch."""
 
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 from nas.ops.fields import FieldError, OneOp, Spec, specs
@@ -69,6 +69,10 @@ class Op:
     """Least and most number of inputs."""
     source: ClassVar[str] = ""
     """The paper or report that describes it."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the remembered hash behind: text hashes otherwise in another process."""
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
 
     def taps(self) -> tuple[str, ...]:
         """Names of the intermediate features that references may use."""
@@ -166,4 +170,42 @@ REGISTRY: Registry[type[Op]] = Registry("op")
 def register(cls: type[OpType]) -> type[OpType]:
     """Make an op known to the language under its ``name``."""
     REGISTRY.add(cls.name, cls)
+    _remember_hash(cls)
     return cls
+
+
+def _remember_hash(cls: type[Op]) -> None:
+    """Let instances hash themselves once: an op nests ops, and every memo below asks for its hash."""
+    compute = cls.__hash__
+
+    def __hash__(self: Op) -> int:  # noqa: N807
+        known: int | None = self.__dict__.get("_hash")
+        if known is None:
+            known = compute(self)
+            object.__setattr__(self, "_hash", known)
+        return known
+
+    cls.__hash__ = __hash__  # type: ignore[method-assign, assignment]
+
+
+MOST_REMEMBERED = 65_536
+
+
+@lru_cache(MOST_REMEMBERED)
+def outcome(op: Op, inputs: tuple[Shape, ...]) -> tuple[Shape, Cost]:
+    """Return ``op.shape(inputs)`` and ``op.cost(inputs)``, remembered: architectures of one space share most nodes.
+
+    Raises:
+        FieldError: The inputs are too small for the op.
+    """
+    return op.shape(inputs), op.cost(inputs)
+
+
+@lru_cache(MOST_REMEMBERED)
+def bound(op: Op, widths: tuple[int, ...], width: int) -> Op:
+    """Return ``op.bind(widths, width)``, remembered.
+
+    Raises:
+        FieldError: The fields do not fit the inputs.
+    """
+    return op.bind(widths, width)

@@ -20,6 +20,7 @@ def test_the_tree_leads_back(ready_made: Space) -> None:
     for seed in SEEDS:
         draw = ready_made.random_draw(random.Random(seed))
         assert ready_made.fill(draw.assignment).hash == draw.architecture.hash
+        assert Architecture(draw.architecture.to_dict()).hash == draw.architecture.hash
 
 
 def test_the_vector_leads_back_and_masks_what_is_inactive(ready_made: Space) -> None:
@@ -97,7 +98,7 @@ def test_draws_that_break_a_rule_are_drawn_again() -> None:
 
 
 def test_a_space_whose_every_draw_breaks_a_rule_says_which() -> None:
-    with pytest.raises(LanguageError, match="draws in a row broke a rule; the last one: body.0.groups"):
+    with pytest.raises(LanguageError, match=r"draws in a row broke a rule; the last one: body\.0\.groups"):
         Space(space(body=[{"op": "conv", "groups": 3}])).sample(random.Random(0))
 
 

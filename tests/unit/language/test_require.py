@@ -51,7 +51,7 @@ def test_anything_else_is_refused(text: str) -> None:
     "texts", [("params <= 1", "params >= 2"), ("2 <= params", "params < 1"), ("latency_ms <= 0",), ("flops <= -1",)]
 )
 def test_contradictions_are_named(texts: tuple[str, ...]) -> None:
-    with pytest.raises(LanguageError, match="contradict|never hold"):
+    with pytest.raises(LanguageError, match=r"contradict|never hold"):
         check_contradictions(tuple(parse_requirement(text) for text in texts))
 
 

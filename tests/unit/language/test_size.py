@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.errors import LanguageError
-from nas.language import Hole, Space, Value
+from nas.language import Architecture, Hole, Space, Value
 from tests.unit.language.documents import space
 
 CONV = {"op": "conv", "kernel": {"choice": [1, 3]}}
@@ -122,5 +122,6 @@ def test_every_encoding_leads_back_on_random_spaces(body: list[Any], seed: int) 
     found = Space(space(let={"c": CONV, "d": {"choice": ["gelu", "=c"]}}, body=body))
     draw = found.random_draw(random.Random(seed))
     assert found.fill(draw.assignment) == draw.architecture
+    assert Architecture(draw.architecture.to_dict()) == draw.architecture
     assert found.from_vector(found.vector(draw.assignment)).assignment == draw.assignment
     assert found.fill(found.encode(draw.architecture)) == draw.architecture
