@@ -1,0 +1,45 @@
+"""Checkpoints of a training: plain tensors and numbers, written whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from nas.errors import RecipeError
+
+VERSION = 1
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` beside ``path`` and move it there once it is on the disk, so a kill leaves the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            torch.save({"version": VERSION, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def load(path: Path, identity: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint of the training that ``identity`` names; nothing in the file is executed.
+
+    Raises:
+        RecipeError: the file is no checkpoint, or belongs to another training.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        found = state["identity"] if state["version"] == VERSION else None
+    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
+        reason = type(error).__name__
+        raise RecipeError(f"{str(path)!r} is no checkpoint of a training ({reason}); remove it.") from error
+    if found != identity:
+        raise RecipeError(f"Checkpoint {str(path)!r} belongs to another training; remove it or name another file.")
+    return state

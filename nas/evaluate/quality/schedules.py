@@ -1,0 +1,89 @@
+"""Learning-rate schedules as data: each gives the factor on the rate from the step alone, so a resumed run agrees."""
+
+import math
+from bisect import bisect_right
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Schedule(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class OneCycle(_Schedule):
+    """Cosine up to the full rate, then cosine down to the floor."""
+
+    kind: Literal["one_cycle"]
+
+    rise: Share = 0.3
+    """Part of the steps that the rate rises."""
+
+    start: Share = 0.04
+    """Factor at the first step."""
+
+    floor: Share = 4e-6
+    """Factor at the last step."""
+
+    def factor(self, step: int, steps: int) -> float:
+        """Factor on the rate at ``step`` of a stage of ``steps``."""
+        peak = max(self.rise * steps - 1, 0.0)
+        if step < peak:
+            return _cosine(self.start, 1.0, step / peak)
+        return _cosine(1.0, self.floor, (step - peak) / max(steps - 1 - peak, 1.0))
+
+
+class Cosine(_Schedule):
+    """Linear warm-up, then half a cosine down to the floor."""
+
+    kind: Literal["cosine"]
+
+    warm_up_steps: NonNegativeInt = 0
+
+    floor: Share = 0.0
+    """Factor at the end."""
+
+    def factor(self, step: int, steps: int) -> float:
+        """Factor on the rate at ``step`` of a stage of ``steps``."""
+        if step < self.warm_up_steps:
+            return (step + 1) / (self.warm_up_steps + 1)
+        return _cosine(1.0, self.floor, (step - self.warm_up_steps) / max(steps - self.warm_up_steps, 1))
+
+
+class Constant(_Schedule):
+    """Linear warm-up, then the full rate."""
+
+    kind: Literal["constant"]
+
+    warm_up_steps: NonNegativeInt = 0
+
+    def factor(self, step: int, steps: int) -> float:  # noqa: ARG002 (one signature for all schedules)
+        """Factor on the rate at ``step``."""
+        return min((step + 1) / (self.warm_up_steps + 1), 1.0)
+
+
+class MultiStep(_Schedule):
+    """Linear warm-up, then the rate multiplied by ``gamma`` at each milestone."""
+
+    kind: Literal["multistep"]
+
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(min_length=1)
+    """Where the rate falls, as parts of the stage."""
+
+    gamma: PositiveFloat = 0.5
+
+    warm_up_steps: NonNegativeInt = 0
+
+    def factor(self, step: int, steps: int) -> float:
+        """Factor on the rate at ``step`` of a stage of ``steps``."""
+        passed = bisect_right(sorted(self.milestones), step / steps)
+        return float(min((step + 1) / (self.warm_up_steps + 1), 1.0) * self.gamma**passed)
+
+
+Schedule = Annotated[OneCycle | Cosine | Constant | MultiStep, Field(discriminator="kind")]
+
+
+def _cosine(begin: float, end: float, done: float) -> float:
+    return end + (begin - end) * (1 + math.cos(math.pi * done)) / 2

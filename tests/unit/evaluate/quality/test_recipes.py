@@ -1,0 +1,118 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from nas.errors import LanguageError, NasError, RecipeError, UnknownNameError
+from nas.evaluate.quality.recipes import Recipe, load_recipe, ready_made
+from tests.unit.evaluate.quality.samples import recipe, stage
+
+
+def _document(**changes: Any) -> dict[str, Any]:
+    return {"name": "mine", "rungs": [12], "stages": [stage()]} | changes
+
+
+def test_the_ready_made_recipes_are_there() -> None:
+    assert set(ready_made()) >= {"demo", "proxy", "full"}
+
+
+@pytest.mark.parametrize("name", ready_made())
+def test_a_ready_made_recipe_bears_its_name_and_ends_at_its_last_rung(name: str) -> None:
+    found = load_recipe(name)
+    assert found.name == name
+    assert found.rungs[-1] == found.steps
+
+
+def test_rungs_of_the_ready_made_recipes() -> None:
+    assert len(load_recipe("demo").rungs) == 2
+    assert load_recipe("proxy").rungs == (2000, 8000, 32000)
+
+
+def test_a_recipe_comes_from_a_file_or_a_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(_document()))
+    assert load_recipe(path) == load_recipe(str(path)) == load_recipe(_document())
+
+
+def test_the_hash_is_golden() -> None:
+    assert recipe().hash == "e468f5243f9e52f023284aa7134cdbddb32339edafba3e99c8eff535f19f032e"
+
+
+def test_the_hash_ignores_what_does_not_decide_the_weights() -> None:
+    written_out = stage(ema=None, precision="fp32", loss={"l1": 1, "l2": 0}, grad_clip=None)
+    other = _document(name="other", description="else", rungs=[3, 12], eta=2, stages=[written_out])
+    assert load_recipe(other).hash == recipe().hash
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 13},
+        {"patch": 9},
+        {"batch": 5},
+        {"loss": {"l2": 1.0}},
+        {"loss": {"l1": 2.0}},
+        {"optimizer": {"kind": "adamw", "lr": 2e-3}},
+        {"optimizer": {"kind": "adam", "lr": 1e-3}},
+        {"optimizer": {"kind": "adam", "lr": 2e-3, "betas": [0.9, 0.99]}},
+        {"optimizer": {"kind": "adam", "lr": 2e-3, "weight_decay": 0.1}},
+        {"schedule": {"kind": "cosine"}},
+        {"schedule": {"kind": "constant", "warm_up_steps": 2}},
+        {"ema": 0.9},
+        {"grad_clip": 1.0},
+        {"precision": "bf16"},
+    ],
+)
+def test_the_hash_sees_every_field_of_a_stage(change: dict[str, object]) -> None:
+    assert recipe(stage(**change)).hash != recipe().hash
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        (_document(stages=[]), "stages: tuple should have at least 1 item"),
+        (_document(rungs=[12, 6]), r"rungs have to grow, got \[12, 6\]"),
+        (_document(rungs=[6]), "the last rung has to be the steps of all stages, 12, got 6"),
+        (_document(rungs=[0, 12]), r"rungs.0: input should be greater than 0, got 0"),
+        (_document(colour="red"), "colour: extra inputs are not permitted, got 'red'"),
+        (_document(stages=[stage(batch=-1)]), "stages.0.batch: input should be greater than 0, got -1"),
+        (_document(stages=[stage(loss={})]), "stages.0.loss: a loss needs at least one term"),
+        (_document(stages=[stage(loss={"ssim": 1})]), "stages.0.loss.ssim: extra inputs"),
+        (_document(stages=[stage(schedule={"kind": "step"})]), "stages.0.schedule: .*'step'"),
+        (_document(stages=[stage(optimizer={"kind": "adam", "lr": float("inf")})]), "lr: input should be a finite"),
+        ({"rungs": [12]}, r"name: field required \(1 more\)"),
+        ([], "valid dictionary"),
+    ],
+)
+def test_a_bad_recipe_is_one_sentence_with_its_path(document: Any, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(NasError, match=sentence) as caught:
+        load_recipe(document if isinstance(document, dict) else path)
+    assert isinstance(caught.value, RecipeError)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_name_offers_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'proxy'"):
+        load_recipe("proxi")
+
+
+def test_a_name_cannot_leave_the_folder() -> None:
+    with pytest.raises(NasError):
+        load_recipe("../recipes/demo")
+
+
+def test_yaml_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("stages: [")
+    with pytest.raises(LanguageError):
+        load_recipe(path)
+
+
+def test_a_recipe_is_frozen() -> None:
+    frozen: Recipe = recipe()
+    with pytest.raises(ValidationError):
+        frozen.name = "other"
