@@ -1,6 +1,6 @@
 """Writes docs/reference from the code; ``--check`` says which page is out of date instead.
 
-    python docs/generate.py [--check]
+python docs/generate.py [--check]
 """
 
 import inspect
@@ -33,7 +33,10 @@ def one_op(op: Any) -> Iterator[str]:
     yield f"### `{op.name}`\n\n{prose(op)}"
     specs = op.specs()
     if specs:
-        lines = [f"| `{name}` | {cell(spec.domain())} | {default(op, name)} | {purpose(spec)} |" for name, spec in specs.items()]
+        lines = [
+            f"| `{name}` | {cell(spec.domain())} | {default(op, name)} | {purpose(spec)} |"
+            for name, spec in specs.items()
+        ]
         yield "\n".join(["| field | takes | default | what it does |", "|---|---|---|---|", *lines])
     if op.source:
         yield f"Source: {op.source}"
@@ -71,7 +74,8 @@ def routes() -> Iterator[str]:
     from api.app import create_app
 
     document = create_app("sqlite:///reference.db").openapi()
-    yield "# Routes\n\nThe OpenAPI description of a running service is at `/docs` and `/openapi.json`. Errors are RFC 9457 problem documents."
+    yield "# Routes\n\nThe OpenAPI description of a running service is at `/docs` and `/openapi.json`."
+    yield "Errors are RFC 9457 problem documents."
     for path, methods in sorted(document["paths"].items()):
         for method, route in methods.items():
             yield from one_route(f"{method.upper()} {path}", route)
@@ -79,13 +83,19 @@ def routes() -> Iterator[str]:
 
 def one_route(title: str, route: dict[str, Any]) -> Iterator[str]:
     yield f"## `{title}`\n\n{route.get('description') or route.get('summary', '')}"
-    parameters = [
-        f"| `{one['name']}` | {one['in']} | {'yes' if one.get('required') else 'no'} | {cell(one.get('description', ''))} |"
-        for one in route.get("parameters", [])
-    ]
+    parameters = [parameter(one) for one in route.get("parameters", [])]
     if parameters:
         yield "\n".join(["| parameter | where | required | what |", "|---|---|---|---|", *parameters])
-    yield "Answers: " + ", ".join(f"{code} {answer['description']}" for code, answer in sorted(route["responses"].items())) + "."
+    yield (
+        "Answers: "
+        + ", ".join(f"{code} {answer['description']}" for code, answer in sorted(route["responses"].items()))
+        + "."
+    )
+
+
+def parameter(one: dict[str, Any]) -> str:
+    required = "yes" if one.get("required") else "no"
+    return f"| `{one['name']}` | {one['in']} | {required} | {cell(one.get('description', ''))} |"
 
 
 def commands() -> Iterator[str]:

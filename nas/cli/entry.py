@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from nas.cli import cost, data, keys, measure, score, serve, spaces, systems, train, upscale, watch
+from nas.cli import cost, data, front, keys, measure, score, search, serve, spaces, systems, train, upscale, watch
 from nas.cli.output import say
 from nas.errors import NasError
 
@@ -13,6 +13,7 @@ app = typer.Typer(
     name="nas",
     help="Hardware-aware neural architecture search for efficient super-resolution.",
     no_args_is_help=True,
+    context_settings={"max_content_width": 120},
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -20,7 +21,7 @@ app = typer.Typer(
 
 app.add_typer(spaces.commands, name="spaces")
 app.add_typer(systems.commands, name="systems")
-for module in (cost, score, measure, train, upscale, watch, serve):
+for module in (cost, score, measure, train, upscale, search, watch, front, serve):
     app.add_typer(module.commands)
 app.add_typer(data.commands, name="data")
 app.add_typer(keys.commands, name="keys")

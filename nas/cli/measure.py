@@ -40,7 +40,8 @@ def measure(
     wanted = [(text, find(text, database)) for text in archs]
     from nas.evaluate.latency import Screen, Settings
 
-    screen = Screen(device, sizes=None if images is None else sizes(images), settings=Settings(precision))
+    sides = None if images is None else sizes(images)
+    screen = {"screen": Screen}[protocol](device, sizes=sides, settings=Settings(precision))
     documents: list[dict[str, Any]] = []
     with bar("Measuring", total=len(wanted)) as progress:
         for text, architecture in wanted:
@@ -66,9 +67,9 @@ def measured(architecture: "Architecture", screen: "Screen") -> dict[str, Any]:
 
 def sizes(folder: Path) -> list[tuple[int, int]]:
     """Height and width of every picture in ``folder``."""
-    from nas.evaluate.quality.photographs import Photograph, folder as pictures
+    from nas.evaluate.quality import photographs
 
-    found = [one.image.shape[:2] for one in pictures(folder) if isinstance(one, Photograph)]
+    found = [one.image.shape[:2] for one in photographs.folder(folder) if isinstance(one, photographs.Photograph)]
     if not found:
         raise DataError(f"The folder {str(folder)!r} holds no readable picture; give one of PNG, JPEG or WebP files.")
     return [(int(height), int(width)) for height, width in found]

@@ -24,12 +24,16 @@ def emit(document: Any, *, as_json: bool, table: Callable[[], Table | str]) -> N
         sys.stdout.write(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
         return
     shown = table()
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(shown, markup=False, soft_wrap=isinstance(shown, str))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(
+        shown, markup=False, soft_wrap=isinstance(shown, str)
+    )
 
 
 def columns(*titles: str, left: int = 1, title: str | None = None) -> Table:
     """A plain table whose first ``left`` columns are words and whose others are numbers."""
-    table = Table(title=title, box=None, show_header=any(titles), pad_edge=False, header_style="bold", title_justify="left")
+    table = Table(
+        title=title, box=None, show_header=any(titles), pad_edge=False, header_style="bold", title_justify="left"
+    )
     for number, name in enumerate(titles):
         table.add_column(name, justify="left" if number < left else "right", overflow="fold")
     return table

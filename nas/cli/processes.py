@@ -60,7 +60,11 @@ class Workers:
     def _start(self) -> subprocess.Popen[bytes]:
         # Its own session: Ctrl-C in a terminal reaches this process only, which then ends the worker in order.
         return subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, stdout=self._log or sys.stderr, stderr=self._log, start_new_session=True
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log or sys.stderr,
+            stderr=self._log,
+            start_new_session=True,
         )
 
 

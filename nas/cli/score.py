@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.options import Json
-from nas.cli.output import columns, emit, rows
+from nas.cli.output import columns, emit, rows, say
 from nas.errors import RequestError
 
 commands = typer.Typer()
@@ -42,8 +42,37 @@ def score(
         raise RequestError("nas score needs --runtime-ms, --params and --flops, or --table1.")
     from nas import scoring
 
-    known = scoring.load_edition(edition)
-    baseline_ms = known.baseline.runtime_ms if baseline_runtime_ms is None else baseline_runtime_ms
-    found = scoring.score(runtime_ms, params, flops, baseline_ms, edition=known)
-    values = [(name, f"{value:.4f}") for name, value in asdict(found).items()]
-    emit(asdict(found), as_json=as_json, table=lambda: rows(columns("", "score"), values))
+    found = asdict(scoring.score(runtime_ms, params, flops, baseline_runtime_ms, edition))
+    values = [(name, f"{value:.4g}") for name, value in found.items()]
+    emit(found, as_json=as_json, table=lambda: rows(columns("", ""), values))
+
+
+def show_table(edition: str, *, as_json: bool) -> None:
+    """Print every score cell of an edition, recomputed, beside the printed one."""
+    from nas import scoring
+
+    document = scoring.table1(edition)
+    parts = ("runtime", "params", "flops", "final")
+    table = columns("system", *(f"{part}, printed" for part in parts), "rank, printed")
+    values = (
+        (
+            row["team"],
+            *(pair(row[f"score_{part}"], row.get(f"printed_score_{part}")) for part in parts),
+            pair(row.get("rank_final"), row.get("printed_rank_final")),
+        )
+        for row in document["rows"]
+    )
+    summary = f"{document['equal']} of {document['cells']} score cells come out as printed."
+    emit(document, as_json=as_json, table=lambda: rows(table, values))
+    if not as_json:
+        say(summary)
+
+
+def pair(found: float | None, printed: float | None) -> str | None:
+    """A recomputed cell beside the printed one."""
+    return None if found is None and printed is None else f"{shown(found)}  {shown(printed)}"
+
+
+def shown(value: float | None) -> str:
+    """A cell, or a dash where there is none."""
+    return "–" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -2,8 +2,9 @@
 
 import hashlib
 import re
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -152,8 +153,9 @@ def run(store: "Store", database: str, search_id: str, *, as_json: bool) -> None
     from nas.cli.front import table
 
     try:
-        with Workers(database, 1) as workers:
-            status = follow(store, search_id, check=lambda: check_alive(workers))
+        # The worker's words would tear the bar apart; they are shown when it fails.
+        with tempfile.TemporaryFile() as log, Workers(database, 1, log=log) as workers:
+            status = follow(store, search_id, check=lambda: check_alive(workers, log))
     except KeyboardInterrupt:
         pause(store, search_id)
         raise
@@ -163,10 +165,12 @@ def run(store: "Store", database: str, search_id: str, *, as_json: bool) -> None
     emit(document, as_json=as_json, table=lambda: table(document))
 
 
-def check_alive(workers: Workers) -> None:
+def check_alive(workers: Workers, log: IO[bytes]) -> None:
     """Give up on a worker that cannot work here."""
     if workers.deaths >= MOST_DEATHS:
-        raise WorkerFailedError(f"The worker ended {workers.deaths} times; its last words are above.")
+        log.seek(0)
+        words = log.read().decode(errors="replace").strip().splitlines() or ["nothing"]
+        raise WorkerFailedError(f"The worker ended {workers.deaths} times; its last words: {words[-1].strip()}")
 
 
 def pause(store: "Store", search_id: str) -> None:

@@ -16,7 +16,6 @@ from nas.errors import MeasurementError
 
 if TYPE_CHECKING:
     from nas.evaluate.quality.data import ImageSet
-    from nas.evaluate.quality.metrics import Quality
     from nas.evaluate.quality.training import Trainer, TrainResult
     from nas.language import Architecture
 
@@ -92,9 +91,13 @@ def written(
     from nas import networks
     from nas.evaluate.quality.metrics import bicubic_psnr_db, evaluate
 
-    deployed = networks.deploy(trainer.trained())
+    trained = trainer.trained()
+    assert isinstance(trained, networks.Network)
+    deployed = networks.deploy(trained)
     quality = evaluate(deployed, images, trainer.device)
-    save_file({name: value.contiguous().cpu() for name, value in deployed.state_dict().items()}, out / "weights.safetensors")
+    save_file(
+        {name: value.contiguous().cpu() for name, value in deployed.state_dict().items()}, out / "weights.safetensors"
+    )
     document = {
         "hash": architecture.hash,
         "data": images.name,
@@ -129,7 +132,11 @@ def evaluate(
     target = resolve(device)
     network = networks.build(architecture, weights=weights).to(target)
     images = load(located(database, data), architecture.scale)
-    document = {"data": images.name, **asdict(evaluate(network, images, target)), "bicubic_psnr_db": bicubic_psnr_db(images)}
+    document = {
+        "data": images.name,
+        **asdict(evaluate(network, images, target)),
+        "bicubic_psnr_db": bicubic_psnr_db(images),
+    }
     emit(document, as_json=as_json, table=lambda: rows(columns("", "", left=2), facts(document)))
 
 

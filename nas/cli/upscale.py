@@ -23,7 +23,14 @@ MARGIN = 24
 
 @commands.command("upscale")
 def upscale(
-    *, database: Database, arch: Arch, weights: Weights, image: Picture, out: Target, tile: Tile = 0, device: Device = "auto"
+    *,
+    database: Database,
+    arch: Arch,
+    weights: Weights,
+    image: Picture,
+    out: Target,
+    tile: Tile = 0,
+    device: Device = "auto",
 ) -> None:
     """Enlarge a picture."""
     architecture = find(arch, database)

@@ -62,7 +62,9 @@ def find(session: "Session", text: str) -> "Search":
         return rows[0]
     found = [row for row in rows if text and row.id.startswith(text)]
     if len(found) > 1:
-        raise RequestError(f"{len(found)} searches begin with {text!r}: {', '.join(row.id for row in found)}. Name one.")
+        raise RequestError(
+            f"{len(found)} searches begin with {text!r}: {', '.join(row.id for row in found)}. Name one."
+        )
     if not found:
         raise NotFoundError(f"There is no search {text!r} in this database. Run nas status to list them.")
     return found[0]
@@ -94,7 +96,15 @@ def listed(documents: list[dict[str, Any]]) -> "Table":
     """All searches as a table."""
     table = columns("search", "name", "status", "space", "created", "trials", "of", left=5)
     values = (
-        (one["id"], one["name"], one["status"], space_name(one), when(one["created_at"]), ended(one), one["request"]["trials"])
+        (
+            one["id"],
+            one["name"],
+            one["status"],
+            space_name(one),
+            when(one["created_at"]),
+            ended(one),
+            one["request"]["trials"],
+        )
         for one in documents
     )
     return rows(table, values)

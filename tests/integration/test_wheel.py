@@ -38,7 +38,7 @@ def environment(folder: Path, wheel: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
     done([*pip, str(wheel)], cwd=folder)
     (packages,) = folder.glob("lib/python*/site-packages")
-    # The borrowed folder is appended to sys.path and its own .pth files are not read, so the checkout stays out of sight.
+    # Its own .pth files are not read from there, so the checkout stays out of sight.
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python
 
@@ -52,7 +52,9 @@ def done(command: list[str], *, cwd: Path) -> str:
 
 
 def test_the_code_comes_from_the_wheel(run: Run) -> None:
-    where = run("python", "-c", "import nas, api, workers, search_spaces; print(nas.__file__, api.__file__, workers.__file__)")
+    where = run(
+        "python", "-c", "import nas, api, workers, search_spaces; print(nas.__file__, api.__file__, workers.__file__)"
+    )
 
     assert str(ROOT) not in where
 

@@ -51,11 +51,12 @@ def test_every_package_that_is_needed_has_an_exact_version() -> None:
     assert {name for name in missing if not name.startswith(("nvidia-", "cuda-"))} == set()
 
 
-@pytest.mark.parametrize("name, pinned", constraints().items())
+@pytest.mark.parametrize(("name", "pinned"), constraints().items())
 def test_a_version_is_exact_and_has_no_local_part(name: str, pinned: Requirement) -> None:
     (only,) = pinned.specifier
 
-    assert only.operator == "==" and "+" not in only.version, name
+    assert only.operator == "==", name
+    assert "+" not in only.version, name
 
 
 @pytest.mark.parametrize("requirement", requirements(), ids=str)
