@@ -3,7 +3,7 @@
 from nas.evaluate.latency.device import DeviceRecord, device_record
 from nas.evaluate.latency.measurement import Measurement, measurement_key
 from nas.evaluate.latency.protocol import LatencyProtocol
-from nas.evaluate.latency.screen import Screen, screen
+from nas.evaluate.latency.screening import Screen, screen
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
 from nas.evaluate.latency.statistics import StopRule, verdict

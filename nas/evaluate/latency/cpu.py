@@ -77,6 +77,11 @@ def energy_mj(path: Path = _RAPL) -> float | Unavailable:
     return float(reading) if isinstance(reading, float) else unavailable("unsupported")
 
 
+def openmp_wait() -> Reading:
+    """What this process's OpenMP does with idle threads: ``active`` ones spin, ``passive`` ones sleep."""
+    return os.environ.get("OMP_WAIT_POLICY", "default").lower()
+
+
 def load() -> Reading:
     """Load average of the last minute: processes that run or want to."""
     return from_system(lambda: round(os.getloadavg()[0], 2))

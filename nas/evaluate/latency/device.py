@@ -51,6 +51,8 @@ class DeviceRecord:
     persistence: Reading
     compute_mode: Reading
     governor: Reading
+    openmp_wait: Reading
+    """How idle OpenMP threads wait; spinning ones make a busy machine many times slower."""
     load: Reading
     """Load average of the host's last minute."""
 
@@ -64,8 +66,8 @@ class DeviceRecord:
         return cls(**document)
 
     def software(self) -> dict[str, Reading]:
-        """The versions a latency depends on."""
-        return {"torch": self.torch, "driver": self.driver, "cuda": self.cuda, "cudnn": self.cudnn}
+        """Versions and modes of the software a latency depends on."""
+        return {name: getattr(self, name) for name in ("torch", "driver", "cuda", "cudnn", "openmp_wait")}
 
 
 def resolve(device: str) -> torch.device:
@@ -112,7 +114,7 @@ def cpu_record() -> DeviceRecord:
         event_reasons=_NO_GPU, processes=_NO_GPU, utilisation_percent=_NO_GPU,
         memory_total_mb=cpu.memory_total_mb(), memory_used_mb=cpu.memory_used_mb(),
         ecc=_NO_GPU, mig=_NO_GPU, persistence=_NO_GPU, compute_mode=_NO_GPU,
-        governor=cpu.governor(), load=cpu.load(),
+        governor=cpu.governor(), openmp_wait=cpu.openmp_wait(), load=cpu.load(),
     )  # fmt: skip
 
 
@@ -157,7 +159,7 @@ def read_gpu(gpu: Gpu, *, uuid: str, name: str, multiprocessors: int) -> DeviceR
         mig=gpu.read("nvmlDeviceGetMigMode", to=lambda modes: bool(modes[0])),
         persistence=gpu.read("nvmlDeviceGetPersistenceMode", to=bool),
         compute_mode=gpu.read("nvmlDeviceGetComputeMode", to=_compute_mode),
-        governor=_NO_CPU, load=cpu.load(),
+        governor=_NO_CPU, openmp_wait=_NO_CPU, load=cpu.load(),
     )  # fmt: skip
 
 

@@ -56,7 +56,9 @@ def median_interval(samples: Sequence[float], confidence: float = 0.95) -> Inter
 
 
 def _log_binomial(count: int, chosen: int) -> float:
-    return math.log(math.comb(count, chosen)) - count * math.log(2.0)
+    """Log of the chance of ``chosen`` heads in ``count`` tosses."""
+    ways = math.lgamma(count + 1) - math.lgamma(chosen + 1) - math.lgamma(count - chosen + 1)
+    return ways - count * math.log(2.0)
 
 
 @dataclass(frozen=True)

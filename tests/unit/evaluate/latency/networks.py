@@ -1,0 +1,60 @@
+"""Small networks, good and bad, that upscale by 4."""
+
+import torch
+from torch import Tensor, nn
+
+
+def upscaler(width: int = 8, layers: int = 2) -> nn.Module:
+    """A plain chain of convolutions."""
+    body = [m for _ in range(layers) for m in (nn.Conv2d(width, width, 3, padding=1), nn.ReLU())]
+    return nn.Sequential(
+        nn.Conv2d(3, width, 3, padding=1), *body, nn.Conv2d(width, 48, 3, padding=1), nn.PixelShuffle(4)
+    )
+
+
+class Nan(nn.Module):
+    """Divides 0 by 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.interpolate(x, scale_factor=4) * (x.new_zeros(()) / 0)
+
+
+class Hungry(nn.Module):
+    """Asks for more memory than there is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.empty(2**46, device=x.device)
+
+
+class Broken(nn.Module):
+    """Its shapes do not fit, from a certain image size on."""
+
+    def __init__(self, most_pixels: int = 0) -> None:
+        super().__init__()
+        self.most_pixels = most_pixels
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2] * x.shape[3] > self.most_pixels:
+            raise KeyError("no such feature")
+        return nn.functional.interpolate(x, scale_factor=4)
+
+
+class NoImage(nn.Module):
+    """Returns a tuple."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x, x
+
+
+class BreaksLater(nn.Module):
+    """Works until it has been called a few times."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.calls = calls
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls -= 1
+        if self.calls < 0:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered\nMore lines")
+        return nn.functional.interpolate(x, scale_factor=4)

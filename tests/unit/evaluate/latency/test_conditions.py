@@ -1,0 +1,61 @@
+import pytest
+
+from nas.evaluate.latency.conditions import Conditions, Snapshot, drop_reason, gpu_snapshot, invalid_reason
+from nas.evaluate.latency.nvml import Gpu
+from tests.unit.evaluate.latency import traces
+from tests.unit.evaluate.latency.fake_nvml import FakeNvml
+
+GOOD = Snapshot(clock_mhz=1755.0, event_reasons=("sw_power_cap",), processes=1)
+
+
+def test_good_conditions_drop_nothing() -> None:
+    assert drop_reason(GOOD, GOOD, 1755.0) == ""
+
+
+def test_what_is_unknown_drops_nothing() -> None:
+    assert drop_reason(Snapshot(), Snapshot(), None) == ""
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        (Snapshot(1755.0, ("hw_thermal_slowdown",), 1), "hw_thermal_slowdown"),
+        (Snapshot(1755.0, ("hw_slowdown", "gpu_idle"), 1), "hw_slowdown"),
+        (Snapshot(1755.0, (), 2), "foreign process: 2 processes"),
+        (Snapshot(1700.0, (), 1), "clock 1700 MHz under 97% of the session's 1755 MHz"),
+    ],
+)
+def test_bad_conditions_drop_a_pass(after: Snapshot, reason: str) -> None:
+    assert drop_reason(GOOD, after, 1755.0).startswith(reason)
+
+
+def test_the_clock_of_an_idle_device_before_a_pass_is_not_judged() -> None:
+    assert drop_reason(Snapshot(clock_mhz=210.0), GOOD, 1755.0) == ""
+
+
+def test_the_throttled_trace_loses_its_three_throttled_samples() -> None:
+    clocks = iter(clock for _, clock in traces.THROTTLED)
+    conditions = Conditions(lambda: Snapshot(clock_mhz=float(next(clocks))))
+    kept = [ms for ms, _ in traces.THROTTLED if not conditions.judge(Snapshot())]
+    assert kept == [ms for ms, clock in traces.THROTTLED if clock > 1500]
+
+
+@pytest.mark.parametrize(
+    ("drops", "kept", "valid"), [(0, 6, True), (1, 6, True), (2, 30, False), (2, 38, True), (1, 0, False)]
+)
+def test_more_than_five_percent_of_drops_are_too_many(drops: int, kept: int, valid: bool) -> None:
+    assert (invalid_reason(["hw_slowdown"] * drops, kept) == "") is valid
+
+
+def test_an_invalid_measurement_says_why() -> None:
+    assert invalid_reason(["hw_slowdown", "foreign process"], 4) == (
+        "2 of 6 passes were dropped, the last one because of: foreign process"
+    )
+
+
+def test_snapshot_of_a_gpu() -> None:
+    assert gpu_snapshot(Gpu("GPU-1", FakeNvml(reasons=0x8))) == Snapshot(1755.0, ("hw_slowdown",), 2)
+
+
+def test_snapshot_without_a_driver_knows_nothing() -> None:
+    assert gpu_snapshot(Gpu("GPU-1", FakeNvml(init_error=12))) == Snapshot()

@@ -1,0 +1,58 @@
+import dataclasses
+
+import pytest
+
+from nas.evaluate.latency import Screen, Settings, Shape, measurement_key
+from nas.evaluate.latency.device import cpu_record
+from nas.evaluate.latency.readings import unavailable
+
+PARTS = {
+    "baseline_hash": "b1",
+    "protocol": "screen/1",
+    "device": cpu_record(),
+    "settings": Settings(),
+    "shapes": [Shape(8, 8, 1)],
+}
+
+
+def key(deployed_hash: str = "a1", **changes: object) -> str:
+    return measurement_key(deployed_hash, **(PARTS | changes))  # type: ignore[arg-type]
+
+
+def test_a_key_is_a_sha256_and_stays() -> None:
+    assert len(key()) == 64
+    assert key() == key()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"deployed_hash": "a2"},
+        {"baseline_hash": "b2"},
+        {"protocol": "strict/1"},
+        {"settings": Settings("bf16")},
+        {"settings": Settings(channels_last=True)},
+        {"settings": Settings(cudnn_benchmark=True)},
+        {"settings": Settings(engine="torch-compile")},
+        {"shapes": [Shape(8, 9, 1)]},
+        {"shapes": [Shape(8, 8, 2)]},
+        {"device": dataclasses.replace(cpu_record(), uuid="CPU-2")},
+        {"device": dataclasses.replace(cpu_record(), torch="3.0")},
+        {"device": dataclasses.replace(cpu_record(), threads=64)},
+        {"device": dataclasses.replace(cpu_record(), openmp_wait="other")},
+        {"device": dataclasses.replace(cpu_record(), driver="1")},
+        {"device": dataclasses.replace(cpu_record(), cudnn=9)},
+    ],
+)
+def test_everything_a_latency_depends_on_changes_the_key(changes: dict[str, object]) -> None:
+    assert key(**changes) != key()  # type: ignore[arg-type]
+
+
+def test_what_passes_does_not_change_the_key() -> None:
+    device = dataclasses.replace(cpu_record(), load=9.9, clock_mhz=unavailable("unsupported"), memory_used_mb=1.0)
+    assert key(device=device) == key()
+
+
+def test_a_protocol_knows_the_key_before_it_measures() -> None:
+    protocol = Screen(sizes=[(8, 8)])
+    assert protocol.key("a1", "b1") == key()

@@ -1,0 +1,205 @@
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from nas.errors import RequestError
+from nas.evaluate.latency import Measurement, Screen, Settings, Shape, StopRule, lease, screen, screening
+from nas.evaluate.latency.conditions import Conditions, Snapshot, conditions_of
+from tests.unit.evaluate.latency.networks import BreaksLater, Broken, Hungry, Nan, NoImage, upscaler
+
+SIZES = [(8, 12), (16, 16), (12, 20)]
+QUICK = StopRule(cap_s=0.05)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(lease.FOLDER_VARIABLE, str(tmp_path))
+
+
+def measure(network: nn.Module, **options: object) -> Measurement:
+    return Screen(sizes=SIZES, rule=QUICK, settings=Settings(**options)).measure(network, upscaler())  # type: ignore[arg-type]
+
+
+def test_a_measurement_has_its_numbers_and_where_they_come_from() -> None:
+    found = measure(upscaler(16, 4))
+    assert found.status in ("ok", "unstable")
+    assert found.protocol == "screen/1"
+    assert found.shapes == (Shape(8, 12), Shape(12, 20), Shape(16, 16))
+    assert found.latency_ms is not None
+    assert found.interval_ms is not None
+    assert found.interval_ms[0] <= found.latency_ms <= found.interval_ms[1]
+    assert found.ratio is not None
+    assert found.ratio_interval is not None
+    assert found.ratio_interval[0] <= found.ratio <= found.ratio_interval[1]
+    assert found.p90_ms is not None
+    assert found.p90_ms >= found.latency_ms * 0.99
+    assert {len(row) for rows in found.samples_ms.values() for row in rows} == {found.rounds}
+    assert found.threads == torch.get_num_threads()
+    assert found.device.kind == "cpu"
+    assert found.unavailable["launch_bound"] == "unsupported: only CUDA replays graphs"
+
+
+def test_what_is_missing_has_a_reason() -> None:
+    found = measure(upscaler())
+    for name in ("energy_mj", "graph_ms", "launch_bound"):
+        assert (getattr(found, name) is None) == bool(found.unavailable.get(name))
+
+
+def test_a_measurement_survives_json() -> None:
+    for found in (measure(upscaler()), measure(Nan())):
+        assert Measurement.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (Nan(), "The network's output holds NaN or infinite values."),
+        (Hungry(), "The network ran out of memory: "),
+        (Broken(), "The network raised KeyError: 'no such feature'"),
+        (Broken(most_pixels=200), "The network raised KeyError: 'no such feature'"),
+        (NoImage(), "The network returned a tuple instead of an image."),
+        (nn.Identity(), "The network's output has the size 1x3x8x12; the baseline's is 1x3x32x48."),
+        (BreaksLater(11), "The network raised RuntimeError: CUDA error: an illegal memory access was encountered"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_a_network_that_cannot_be_measured_ends_with_its_reason(network: nn.Module, reason: str) -> None:
+    found = measure(network)
+    assert found.status == "failed"
+    assert found.reason.startswith(reason)
+    assert "\n" not in found.reason
+    assert found.latency_ms is None
+    assert measure(upscaler()).status != "failed"
+
+
+def test_a_baseline_at_fault_is_named() -> None:
+    found = Screen(sizes=SIZES).measure(upscaler(), Broken())
+    assert found.reason == "The baseline raised KeyError: 'no such feature'"
+
+
+def test_both_networks_stay_as_they_are() -> None:
+    network = upscaler().train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    measure(network, precision="bf16", channels_last=True)
+    assert network.training
+    assert all(p.requires_grad for p in network.parameters())
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
+        assert value.dtype == torch.float32
+
+
+def test_the_precision_is_what_runs() -> None:
+    class Seen(nn.Module):
+        dtypes: set[torch.dtype] = set()  # noqa: RUF012 - shared by the copy that is measured
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.dtypes.add(x.dtype)
+            return nn.functional.interpolate(x, scale_factor=4)
+
+    found = measure(Seen(), precision="bf16")
+    assert Seen.dtypes == {torch.bfloat16}
+    assert found.precision == "bf16"
+
+
+def test_memory_is_weights_and_the_peak_of_tensors() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 48, 1, bias=False), nn.PixelShuffle(4))
+    found = Screen(sizes=[(10, 10)], rule=QUICK).measure(network, network)
+    weights, features, image = 3 * 48 * 4, 48 * 100 * 4, 48 * 100 * 4
+    assert found.memory_mb == pytest.approx((weights + features + image) / 1e6)
+
+
+def test_three_void_windows_are_unstable_but_keep_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.evaluate.latency.statistics.drift_limit", lambda _: -1.0)
+    found = measure(upscaler())
+    assert found.status == "unstable"
+    assert found.reason.startswith("The baseline drifted in each of 3 windows")
+    assert found.voided == 3
+    assert found.ratio is not None
+
+
+def test_a_void_window_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[list[float]]] = []
+
+    def only_the_first_is_void(rows: list[list[float]]) -> float:
+        seen.append(rows)
+        return -1.0 if rows is seen[0] else 1e9
+
+    monkeypatch.setattr("nas.evaluate.latency.statistics.drift_limit", only_the_first_is_void)
+    found = measure(upscaler())
+    assert (found.status, found.voided) == ("ok", 1)
+
+
+def test_a_throttled_device_gives_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    hot = Conditions(lambda: Snapshot(event_reasons=("hw_thermal_slowdown",)))
+    monkeypatch.setattr(screening, "conditions_of", lambda device: hot)
+    found = measure(upscaler())
+    assert found.status == "failed"
+    assert "passes were dropped, the last one because of: hw_thermal_slowdown" in found.reason
+    assert set(found.drops) == {"hw_thermal_slowdown"}
+
+
+def test_a_cpu_gives_no_sign_that_drops_a_pass() -> None:
+    found = conditions_of(torch.device("cpu"))
+    assert found.judge(found.snapshot()) == ""
+
+
+def test_measuring_waits_for_the_device() -> None:
+    protocol = Screen(sizes=SIZES, rule=QUICK)
+    found: list[Measurement] = []
+    thread = threading.Thread(target=lambda: found.append(protocol.measure(upscaler(), upscaler())))
+    with lease.shared(device_record("cpu").uuid):
+        thread.start()
+        thread.join(0.3)
+        assert not found
+    thread.join(60)
+    assert found
+
+
+def test_a_caller_that_holds_the_device_measures_at_once() -> None:
+    with lease.exclusive(device_record("cpu").uuid):
+        found = Screen(sizes=SIZES, rule=QUICK, lease=contextlib.nullcontext).measure(upscaler(), upscaler())
+    assert found.latency_ms is not None
+
+
+def test_screen_is_the_protocol_in_one_call() -> None:
+    found = screen(upscaler(), upscaler(), shapes=[(8, 8)], precision="fp32", lease=contextlib.nullcontext)
+    assert found.latency_ms is not None
+    assert found.shapes == (Shape(8, 8, 1),)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "fp8"}, "Unknown precision 'fp8'"),
+        ({"precision": "tf32"}, "Precision 'tf32' exists on CUDA only"),
+        ({"device": "tpu"}, "Unknown device 'tpu'"),
+        ({"shapes": []}, "No image sizes"),
+        ({"shapes": [(0, 8)]}, r"Image size \(0, 8\)"),
+    ],
+)
+def test_a_wrong_request_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        screen(upscaler(), upscaler(), **options)  # type: ignore[arg-type]
+
+
+def test_switches_of_torch_are_put_back() -> None:
+    before = torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark  # type: ignore[attr-defined]
+    with Settings(cudnn_benchmark=True).applied():
+        assert torch.backends.cudnn.conv.fp32_precision == "ieee"  # type: ignore[attr-defined]
+        assert torch.is_inference_mode_enabled()
+    after = torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark  # type: ignore[attr-defined]
+    assert after == before

@@ -1,0 +1,93 @@
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nas.evaluate.latency import window as windows
+from nas.evaluate.latency.conditions import Conditions, Snapshot
+from nas.evaluate.latency.readings import Unavailable, unavailable
+from nas.evaluate.latency.statistics import StopRule
+from nas.evaluate.latency.timers import Sample
+from nas.evaluate.latency.window import Rivals, Window, run_window
+
+CANDIDATE, BASELINE = nn.Identity(), nn.ReLU()
+RULE = StopRule(least_rounds=6, cap_s=60.0, most_rounds=40)
+
+
+class Script:
+    """A timer whose clock follows a formula of the number of samples so far; the baseline takes twice as long."""
+
+    def __init__(self, ms: Callable[[int], float]) -> None:
+        self._ms = ms
+        self._samples = count()
+        self.order: list[nn.Module] = []
+
+    def time(self, network: nn.Module, image: Tensor) -> Sample:
+        self.order.append(network)
+        ms = self._ms(next(self._samples)) * image.numel() * (2.0 if network is BASELINE else 1.0)
+        return Sample(ms, ms / 2.0)
+
+    def peak_bytes(self, network: nn.Module, image: Tensor) -> int:
+        return image.numel()
+
+    def replay_ms(self, network: nn.Module, image: Tensor) -> float | Unavailable:
+        return unavailable("unsupported")
+
+
+def rivals() -> Rivals:
+    return Rivals(CANDIDATE, BASELINE, [torch.zeros(1), torch.zeros(4)], [3.0, 1.0])
+
+
+def run(ms: Callable[[int], float], rule: StopRule = RULE) -> Window:
+    return run_window(Script(ms), rivals(), rule, Conditions(Snapshot))
+
+
+def test_a_steady_device_needs_the_least_rounds() -> None:
+    window = run(lambda _: 1.0)
+    assert (window.rounds, window.stopped, window.void) == (6, "precise", False)
+    assert window.latency.value == pytest.approx((3 * 1.0 + 1 * 4.0) / 4)
+    assert window.ratio.value == pytest.approx(0.5)
+    assert window.host_ms[1] == [2.0] * 6
+
+
+def test_rounds_begin_with_each_network_in_turn() -> None:
+    timer = Script(lambda _: 1.0)
+    run_window(timer, rivals(), RULE, Conditions(Snapshot))
+    assert timer.order[:8] == [CANDIDATE, BASELINE, CANDIDATE, BASELINE, BASELINE, CANDIDATE, BASELINE, CANDIDATE]
+
+
+def test_a_drift_voids_the_window_but_not_the_ratio() -> None:
+    window = run(lambda sample: 1.0 + 0.002 * sample)
+    assert window.void
+    assert window.drift > window.drift_limit >= 0.01
+    assert window.ratio.value == pytest.approx(0.5, rel=0.005)
+
+
+def test_noise_ends_at_the_cap_with_the_interval_it_reached() -> None:
+    window = run(lambda sample: 1.0 + 0.3 * (sample * 7919 % 13) / 13, StopRule(cap_s=0.0))
+    assert (window.rounds, window.stopped) == (2, "time")
+    assert window.latency.interval.confidence == 0.5
+    assert window.latency.relative_width > 0.005
+
+
+def test_noise_ends_after_the_most_rounds() -> None:
+    window = run(lambda sample: 1.0 + 0.3 * (sample * 7919 % 13) / 13)
+    assert (window.rounds, window.stopped) == (40, "rounds")
+
+
+def test_a_bad_round_is_dropped_and_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "_LONGEST_BACKOFF_S", 0.02)
+    snapshots = iter([Snapshot(), Snapshot(event_reasons=("hw_slowdown",))])
+    conditions = Conditions(lambda: next(snapshots, Snapshot()))
+    window = run_window(Script(lambda sample: 9.0 if sample < 4 else 1.0), rivals(), RULE, conditions)
+    assert window.drops == ["hw_slowdown"]
+    assert window.rounds == 6
+    assert max(window.candidate_ms[0]) == 1.0
+
+
+def test_conditions_that_stay_bad_end_at_the_cap() -> None:
+    conditions = Conditions(lambda: Snapshot(event_reasons=("hw_slowdown",)))
+    window = run_window(Script(lambda _: 1.0), rivals(), StopRule(cap_s=0.0), conditions)
+    assert (window.rounds, window.stopped, window.drops) == (0, "time", ["hw_slowdown"])
