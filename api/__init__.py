@@ -1,0 +1,1 @@
+"""The HTTP service: routes, schemas, authentication, events and the page."""

@@ -1,0 +1,133 @@
+// The scatter of PSNR against latency: what was tried, the front, the gate, and the published systems' latencies.
+
+import { db, ms, shortHash } from "/page/dom.js";
+
+const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+const LABEL_GAP_PX = 15;
+
+const escape = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+/** Draw into `box`; `onpick` is called with the hash of a point of the front that was clicked. */
+export async function draw(box, { trials, front, onpick }) {
+  const colour = palette(box);
+  const tried = trials.filter((trial) => placed(trial) && !front.points.some((point) => point.hash === trial.hash));
+  const traces = [candidates(tried, colour), line(front.points, colour), winners(front.points, colour)];
+  if (placed({ metrics: front.baseline })) traces.push(baseline(front.baseline, colour));
+  await globalThis.Plotly.react(box, traces, layout(box, { tried, front, colour }), CONFIG);
+  box.removeAllListeners("plotly_click");
+  box.on("plotly_click", ({ points }) => points[0].customdata && onpick(points[0].customdata));
+}
+
+const placed = ({ metrics }) => metrics?.psnr_db != null && metrics?.latency_ms != null;
+
+function palette(box) {
+  const read = (name) => {
+    box.style.color = `var(--${name})`;
+    const { color } = getComputedStyle(box);
+    box.style.color = "";
+    return color;
+  };
+  return Object.fromEntries(["ink", "soft", "faint", "line", "accent", "warm", "raised"].map((name) => [name, read(name)]));
+}
+
+function candidates(trials, colour) {
+  const complete = (trial) => trial.state === "complete";
+  return {
+    name: "Candidates", mode: "markers", type: "scatter",
+    x: trials.map((trial) => trial.metrics.latency_ms), y: trials.map((trial) => trial.metrics.psnr_db),
+    marker: { size: 8, color: colour.faint, symbol: trials.map((trial) => (complete(trial) ? "circle" : "circle-open")) },
+    text: trials.map((trial) => `trial ${trial.number}, ${escape(trial.state)}`),
+    hovertemplate: "%{text}<br>%{y:.2f} dB, %{x:.3f} ms<extra></extra>",
+  };
+}
+
+// Points may be non-dominated by score and yet not by latency: the line joins those that are best here.
+function line(points, colour) {
+  let best = -Infinity;
+  const sorted = [...points].sort((a, b) => a.latency_ms - b.latency_ms || b.psnr_db - a.psnr_db);
+  const steps = sorted.filter((point) => point.psnr_db > best && ((best = point.psnr_db), true));
+  return {
+    mode: "lines", type: "scatter", hoverinfo: "skip", showlegend: false,
+    x: steps.map((point) => point.latency_ms), y: steps.map((point) => point.psnr_db),
+    line: { color: colour.accent, width: 2, shape: "hv" },
+  };
+}
+
+function winners(points, colour) {
+  return {
+    name: "Front", mode: "markers", type: "scatter", customdata: points.map((point) => point.hash),
+    x: points.map((point) => point.latency_ms), y: points.map((point) => point.psnr_db),
+    error_x: { type: "data", symmetric: false, thickness: 1, width: 3, color: colour.accent, ...spread(points) },
+    marker: { size: 11, color: points.map((point) => (point.eligible ? colour.accent : colour.raised)), line: { color: colour.accent, width: 2 } },
+    text: points.map((point) => `${escape(shortHash(point.hash))}<br>${db(point.psnr_db)} dB, ${ms(point.latency_ms)} ms`),
+    hovertemplate: "%{text}<extra>front</extra>",
+  };
+}
+
+const spread = (points) => ({
+  array: points.map((point) => (point.latency_interval ? point.latency_interval[1] - point.latency_ms : 0)),
+  arrayminus: points.map((point) => (point.latency_interval ? point.latency_ms - point.latency_interval[0] : 0)),
+});
+
+function baseline(point, colour) {
+  return {
+    name: `${escape(point.name)} (baseline)`, mode: "markers", type: "scatter", x: [point.latency_ms], y: [point.psnr_db],
+    marker: { size: 13, symbol: "diamond", color: colour.warm },
+    hovertemplate: `${escape(point.name)}, same recipe<br>%{y:.2f} dB, %{x:.3f} ms<extra>baseline</extra>`,
+  };
+}
+
+function layout(box, { tried, front, colour }) {
+  const measured = [...(front.baseline.latency_ms ? [front.baseline] : []), ...front.systems];
+  const axis = { gridcolor: colour.line, zeroline: false, linecolor: colour.line, ticks: "outside", tickcolor: colour.line, fixedrange: box.clientWidth < 600 };
+  const x = within([...tried.map((trial) => trial.metrics.latency_ms), ...front.points.map((point) => point.latency_ms), ...measured.map((system) => system.latency_ms)], 0.05);
+  return {
+    autosize: true, paper_bgcolor: "transparent", plot_bgcolor: "transparent", hovermode: "closest", dragmode: "pan",
+    font: { family: getComputedStyle(box).fontFamily, size: 12, color: colour.soft },
+    margin: { l: 54, r: 16, t: 72, b: 48 },
+    legend: { orientation: "h", x: 0, y: -0.16, yanchor: "top" },
+    hoverlabel: { bgcolor: colour.raised, bordercolor: colour.line, font: { color: colour.ink } },
+    xaxis: { ...axis, title: { text: "Latency, ms" }, range: x },
+    yaxis: { ...axis, title: { text: "PSNR, dB" }, range: heights(tried, front), tickformat: ".2f" },
+    shapes: [...measured.map((system) => upright(system, colour)), ...gate(front, colour)],
+    annotations: [...labels(box, measured, x, colour), ...gateLabel(front, colour)],
+  };
+}
+
+function within(values, margin) {
+  const low = Math.min(...values), high = Math.max(...values);
+  const room = (high - low || Math.abs(high) || 1) * margin;
+  return values.length ? [low - room, high + room] : [0, 1];
+}
+
+// A candidate that diverged must not squash the rest into a line.
+function heights(tried, front) {
+  const wanted = [...front.points.map((point) => point.psnr_db), front.gate_psnr_db, front.baseline.psnr_db].filter((value) => value != null);
+  const seen = tried.map((trial) => trial.metrics.psnr_db);
+  if (!wanted.length) return within(seen, 0.1);
+  const top = Math.max(...wanted), reach = 1.5 * Math.max(top - Math.min(...wanted), 0.3);
+  return within([...wanted, ...seen.filter((value) => value >= Math.min(...wanted) - reach)], 0.1);
+}
+
+const upright = (system, colour) => ({
+  type: "line", layer: "below", xref: "x", yref: "paper", x0: system.latency_ms, x1: system.latency_ms, y0: 0, y1: 1,
+  line: { color: system.psnr_db == null ? colour.faint : colour.warm, width: 1, dash: "dot" },
+});
+
+const gate = ({ gate_psnr_db: height }, colour) =>
+  height == null ? [] : [{ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: height, y1: height, line: { color: colour.warm, width: 1.5, dash: "dash" } }];
+
+const gateLabel = ({ gate_psnr_db: height }, colour) =>
+  height == null ? [] : [{ text: `gate ${db(height)} dB`, xref: "paper", yref: "y", x: 1, y: height, xanchor: "right", yanchor: "bottom", showarrow: false, font: { color: colour.warm } }];
+
+// Upright labels above the plot, moved aside where two systems are as fast.
+function labels(box, systems, [low, high], colour) {
+  const scale = Math.max(box.clientWidth - 70, 1) / (high - low);
+  let last = -Infinity;
+  return [...systems].sort((a, b) => a.latency_ms - b.latency_ms).map((system) => {
+    const at = (system.latency_ms - low) * scale;
+    last = Math.max(at, last + LABEL_GAP_PX);
+    const font = { size: 11, color: system.psnr_db == null ? colour.soft : colour.warm };
+    return { text: escape(system.name), textangle: -50, x: system.latency_ms, xshift: last - at, y: 1, xref: "x", yref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false, font };
+  });
+}
