@@ -4,11 +4,13 @@ from nas.networks import activation, attention, block, conv, fusion
 from nas.networks.calls import Call, Form, call
 from nas.networks.deploying import deploy
 from nas.networks.network import Network, build, load, steps
+from nas.networks.starting import Start, start
 
 __all__ = [
     "Call",
     "Form",
     "Network",
+    "Start",
     "activation",
     "attention",
     "block",
@@ -18,5 +20,6 @@ __all__ = [
     "deploy",
     "fusion",
     "load",
+    "start",
     "steps",
 ]

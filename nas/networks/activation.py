@@ -10,42 +10,42 @@ IN_PLACE = (nn.SiLU, nn.ReLU, nn.LeakyReLU)
 
 
 @translate.register
-def _silu(op: ops.Silu, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _silu(op: ops.Silu, widths: tuple[int, ...], form: Form) -> Call:
     return Call(nn.SiLU)
 
 
 @translate.register
-def _gelu(op: ops.Gelu, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _gelu(op: ops.Gelu, widths: tuple[int, ...], form: Form) -> Call:
     return Call(nn.GELU)
 
 
 @translate.register
-def _relu(op: ops.Relu, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _relu(op: ops.Relu, widths: tuple[int, ...], form: Form) -> Call:
     return Call(nn.ReLU)
 
 
 @translate.register
-def _leaky_relu(op: ops.LeakyRelu, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _leaky_relu(op: ops.LeakyRelu, widths: tuple[int, ...], form: Form) -> Call:
     return Call(nn.LeakyReLU, op.slope)
 
 
 @translate.register
-def _prelu(op: ops.Prelu, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _prelu(op: ops.Prelu, widths: tuple[int, ...], form: Form) -> Call:
     return Call(nn.PReLU, widths[0])
 
 
 @translate.register
-def _sigmoid(op: ops.Sigmoid, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _sigmoid(op: ops.Sigmoid, widths: tuple[int, ...], form: Form) -> Call:
     return Call(nn.Sigmoid)
 
 
 @translate.register
-def _clamp(op: ops.Clamp, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _clamp(op: ops.Clamp, widths: tuple[int, ...], form: Form) -> Call:
     return Call(nn.Hardtanh, op.low, op.high)
 
 
 @translate.register
-def _nothing(op: ops.Nothing, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _nothing(op: ops.Nothing, widths: tuple[int, ...], form: Form) -> Call:
     return Call(nn.Identity)
 
 

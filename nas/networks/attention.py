@@ -62,7 +62,7 @@ class Esa(nn.Module):
 
 
 @translate.register
-def _parameter_free(op: ops.ParameterFree, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _parameter_free(op: ops.ParameterFree, widths: tuple[int, ...], form: Form) -> Call:
     return Call(ParameterFree)
 
 

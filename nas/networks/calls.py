@@ -128,7 +128,7 @@ def _built(value: Any) -> Any:
 
 
 @singledispatch
-def translate(op: Op, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def translate(op: Op, widths: tuple[int, ...], form: Form) -> Call:
     """Return the call that makes ``op``; one function is registered for every op."""
     raise BuildError(f"The op {op.name!r} has no network; register one beside its family in nas/networks.")
 

@@ -85,13 +85,13 @@ def padding(op: ops.Conv) -> tuple[int, int]:
 
 
 @singledispatch
-def train(form: training.TrainingForm, op: ops.Conv, channels: int) -> Call:  # noqa: ARG001
+def train(form: training.TrainingForm, op: ops.Conv, channels: int) -> Call:
     """Return the call of a convolution in its training form; one function is registered for every form."""
     raise BuildError(f"The training form {form.name!r} has no module; register one in nas/networks/conv.py.")
 
 
 @train.register
-def _plain(form: training.Plain, op: ops.Conv, channels: int) -> Call:  # noqa: ARG001
+def _plain(form: training.Plain, op: ops.Conv, channels: int) -> Call:
     return plain(op, channels)
 
 

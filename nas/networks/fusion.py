@@ -39,26 +39,26 @@ class Slice(nn.Module):
 
 
 @translate.register
-def _concat(op: ops.Concat, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _concat(op: ops.Concat, widths: tuple[int, ...], form: Form) -> Call:
     return Call(Concat)
 
 
 @translate.register
-def _add(op: ops.Add, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _add(op: ops.Add, widths: tuple[int, ...], form: Form) -> Call:
     return Call(Add)
 
 
 @translate.register
-def _slice(op: ops.Slice, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _slice(op: ops.Slice, widths: tuple[int, ...], form: Form) -> Call:
     return Call(Slice, *op.channels)
 
 
 @translate.register
-def _resize(op: ops.Resize, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _resize(op: ops.Resize, widths: tuple[int, ...], form: Form) -> Call:
     corners = {"align_corners": False} if op.mode == "bilinear" else {}
     return Call(nn.Upsample, scale_factor=op.scale, mode=op.mode, **corners)
 
 
 @translate.register
-def _pixelshuffle(op: ops.PixelShuffle, widths: tuple[int, ...], form: Form) -> Call:  # noqa: ARG001
+def _pixelshuffle(op: ops.PixelShuffle, widths: tuple[int, ...], form: Form) -> Call:
     return Call(nn.PixelShuffle, op.scale)

@@ -1,0 +1,381 @@
+"""A network as elementary parts, and how each of them passes the three colours of an image on.
+
+Starting values are found on this view: a part says which channels of its result hold what given channels of an input
+held, what that does to their values, and how its weights have to be set for it.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from nas.networks.conv import Scaled, Unscaled, assign_
+from nas.networks.forms import MergingConv
+
+COLOURS = 3
+OPEN = 4.0
+"""What the inside of a gate is held at while the image passes; the sigmoid of it is nearly 1."""
+
+LITTLE = 0.1
+"""Factor of weights that may disturb the result a little."""
+
+
+class NoWayError(Exception):
+    """The image cannot pass here."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Channels that carry the colours: each block of channels holds ``scale * sign * colour + offset``.
+
+    Args:
+        blocks: Channels of every carrier; more than one where a shuffle is still to come.
+        offset: Added to each colour.
+        scale: Factor of the colours.
+        paired: Whether three carriers of the negative image follow the three of the image.
+        activated: Whether the pairs passed an activation, after which only their difference is the image.
+    """
+
+    blocks: tuple[range, ...]
+    offset: Tensor
+    scale: float = 1.0
+    paired: bool = False
+    activated: bool = False
+
+    def reading(self, channels: int) -> tuple[Tensor, Tensor]:
+        """Return the matrix (3, channels) and the offset (3) that make the image from the feature."""
+        matrix = torch.zeros(COLOURS, channels, dtype=torch.float64)
+        for number, block in enumerate(self.blocks):
+            sign = -1.0 if number >= COLOURS else 1.0
+            matrix[number % COLOURS, block.start] = sign / self.scale
+        return matrix, torch.zeros(COLOURS) if self.paired else -self.offset / self.scale
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one output channel of a convolution is to be.
+
+    Args:
+        taps: Centre taps, by input channel.
+        bias: The bias.
+        rest: Factor of what the weights were before.
+        cleared: Input channels of which nothing remains whatever ``rest`` is.
+    """
+
+    taps: Tensor
+    bias: float = 0.0
+    rest: float = 0.0
+    cleared: tuple[int, ...] = ()
+
+
+@dataclass
+class Plan:
+    """Changes of weights, collected; nothing is changed before all of them are known to agree.
+
+    Args:
+        parts: All parts of the network.
+    """
+
+    parts: list["Part"]
+    rows: dict[int, dict[int, Row]] = field(default_factory=dict)
+    convs: dict[int, "ConvPart"] = field(default_factory=dict)
+
+    def write(self, conv: "ConvPart", channel: int, row: Row) -> None:
+        """Ask for one output channel; raises NoWayError when it was asked for otherwise."""
+        if conv.fixed or (row.bias and not conv.biased):
+            raise NoWayError
+        rows = self.rows.setdefault(id(conv.module), {})
+        known = rows.setdefault(channel, row)
+        same = (known.bias, known.rest, known.cleared) == (row.bias, row.rest, row.cleared)
+        if not (same and torch.equal(known.taps, row.taps)):
+            raise NoWayError
+        self.convs[id(conv.module)] = conv
+
+    def silence(self, wire: int, block: range, rest: float) -> None:
+        """Ask for channels of a feature to be zero, or little."""
+        if wire < 0:
+            raise NoWayError
+        self.parts[wire].silence(block, self, rest)
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Change the weights."""
+        for key, rows in self.rows.items():
+            conv = self.convs[key]
+            weight, bias = conv.kernel()
+            height, width = (side // 2 for side in weight.shape[2:])
+            for channel, row in rows.items():
+                weight[channel] *= row.rest
+                weight[channel, list(row.cleared)] = 0
+                weight[channel, :, height, width] += row.taps.to(weight)
+                if bias is not None:
+                    bias[channel] = row.bias
+            conv.assign(weight, bias)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One elementary operation; its number in the list of parts is the wire that carries its result.
+
+    Args:
+        inputs: Wires it reads; -1 is the image.
+        widths: Channels of each.
+        channels: Channels of its result.
+    """
+
+    inputs: tuple[int, ...]
+    widths: tuple[int, ...]
+    channels: int
+
+    def toll(self) -> float:
+        """How much a path through here is to be avoided; infinite where nothing passes."""
+        return 0.1
+
+    def move(self, slot: int, block: range) -> range:  # noqa: ARG002
+        """Return where channels of input number ``slot`` are found in the result."""
+        return block
+
+    def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:  # noqa: ARG002
+        """Plan the weights and return what the result carries; ``rest`` is what others may add."""
+        return replace(carried, blocks=tuple(self.move(slot, block) for block in carried.blocks))
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        """Plan the weights so that channels of the result are zero, or little."""
+        plan.silence(self.inputs[0], block, rest)
+
+
+@dataclass(frozen=True)
+class ConvPart(Part):
+    """A convolution in any form."""
+
+    module: nn.Module
+    fixed: bool = False
+
+    def toll(self) -> float:
+        mixes = self.grouped and not self.fixed and self.widths[0] != self.channels
+        return 1.0 if self._keeps_size() and not mixes else math.inf
+
+    def _keeps_size(self) -> bool:
+        conv = self._conv()
+        sides = conv.kernel if isinstance(conv, MergingConv) else conv.kernel_size
+        stride = conv.stride if isinstance(conv.stride, int) else conv.stride[0]
+        dilation = conv.dilation if isinstance(conv.dilation, int) else conv.dilation[0]
+        return stride == 1 and tuple(conv.padding) == tuple(dilation * (side - 1) // 2 for side in sides)
+
+    def _conv(self) -> nn.Conv2d | MergingConv:
+        inner = self.module
+        while isinstance(inner, Scaled | Unscaled):
+            inner = inner.conv
+        assert isinstance(inner, nn.Conv2d | MergingConv)
+        return inner
+
+    def _factors(self) -> tuple[float, float]:
+        """Factors of the whole result, and of the input."""
+        result, given, inner = 1.0, 1.0, self.module
+        while isinstance(inner, Scaled | Unscaled):
+            result *= inner.gain if isinstance(inner, Scaled) else 1.0
+            given /= inner.gain if isinstance(inner, Unscaled) else 1.0
+            inner = inner.conv
+        return result, given
+
+    @property
+    def grouped(self) -> bool:
+        """Whether an output channel sees only some input channels."""
+        conv = self._conv()
+        return isinstance(conv, nn.Conv2d) and conv.groups > 1
+
+    @property
+    def biased(self) -> bool:
+        """Whether there is a bias to set."""
+        return self.kernel()[1] is not None
+
+    def kernel(self) -> tuple[Tensor, Tensor | None]:
+        """Return weight and bias in double precision, as the input and the result see them."""
+        conv, (result, given) = self._conv(), self._factors()
+        weight, bias = conv.merged() if isinstance(conv, MergingConv) else (conv.weight, conv.bias)
+        double = weight.detach().double() * (result * given)
+        return double, None if bias is None else bias.detach().double() * result
+
+    def point(self) -> tuple[Tensor, Tensor]:
+        """Return the matrix (channels, inputs) and bias that this is; raises NoWayError unless it is pointwise."""
+        weight, bias = self.kernel()
+        height, width = (side // 2 for side in weight.shape[2:])
+        matrix = torch.zeros(self.channels, self.widths[0], dtype=weight.dtype)
+        inputs, outputs = weight.shape[1], self.channels * weight.shape[1] // self.widths[0]
+        for channel, row in enumerate(weight[:, :, height, width]):
+            first = channel // outputs * inputs
+            matrix[channel, first : first + inputs] = row
+        weight[:, :, height, width] = 0
+        if weight.any():
+            raise NoWayError
+        return matrix, torch.zeros(self.channels).to(matrix) if bias is None else bias
+
+    def assign(self, weight: Tensor, bias: Tensor | None) -> None:
+        """Set weight and bias, as the input and the result see them."""
+        conv, (result, given) = self._conv(), self._factors()
+        like = next(conv.parameters())
+        assign_(conv, (weight / (result * given)).to(like), None if bias is None else (bias / result).to(like))
+
+    def move(self, slot: int, block: range) -> range:  # noqa: ARG002
+        if not self.grouped or self.widths[0] != self.channels or self.fixed:
+            raise NoWayError
+        return block
+
+    def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:
+        seen = self.kernel()[0].shape[1]
+        for block in carried.blocks:
+            for channel in block:
+                taps = torch.zeros(seen, dtype=torch.float64)
+                taps[channel % seen] = 1
+                plan.write(self, channel, Row(taps))
+        return super().carry(slot, carried, plan, rest)
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        self.hold(block, plan, rest=rest)
+
+    def hold(self, block: range, plan: Plan, *, value: float = 0.0, rest: float = 0.0) -> None:
+        """Plan for channels of the result to be a constant."""
+        for channel in block:
+            plan.write(self, channel, Row(torch.zeros(self.kernel()[0].shape[1], dtype=torch.float64), value, rest))
+
+
+@dataclass(frozen=True)
+class ActivationPart(Part):
+    """An element-wise function f with f(x) - f(-x) = (1 + slope) x."""
+
+    slope: float | None
+
+    def toll(self) -> float:
+        return math.inf if self.slope is None else 2.0
+
+    def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:  # noqa: ARG002
+        if not carried.paired or carried.activated or carried.offset.any() or self.slope is None:
+            raise NoWayError
+        return replace(carried, activated=True, scale=carried.scale * (1 + self.slope))
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        if self.slope is None:
+            raise NoWayError
+        super().silence(block, plan, rest)
+
+
+@dataclass(frozen=True)
+class ClampPart(Part):
+    """Limits to [low, high]."""
+
+    low: float
+    high: float
+
+    def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:
+        if carried.scale != 1 or carried.paired or carried.offset.any() or self.low > 0 or self.high < 1:
+            raise NoWayError
+        return super().carry(slot, carried, plan, rest)
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        if not self.low <= 0 <= self.high:
+            raise NoWayError
+        super().silence(block, plan, rest)
+
+
+@dataclass(frozen=True)
+class OpaquePart(Part):
+    """Something that nothing passes."""
+
+    zero: bool = False
+    """Whether zeros give zeros."""
+
+    def toll(self) -> float:
+        return math.inf
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        if not self.zero:
+            raise NoWayError
+        super().silence(block, plan, rest)
+
+
+@dataclass(frozen=True)
+class ConcatPart(Part):
+    """Features side by side."""
+
+    def move(self, slot: int, block: range) -> range:
+        offset = sum(self.widths[:slot])
+        return range(block.start + offset, block.stop + offset)
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        for channel in block:
+            slot, first = 0, 0
+            while channel >= first + self.widths[slot]:
+                first, slot = first + self.widths[slot], slot + 1
+            plan.silence(self.inputs[slot], range(channel - first, channel - first + 1), rest)
+
+
+@dataclass(frozen=True)
+class AddPart(Part):
+    """A sum."""
+
+    def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:
+        for other, wire in enumerate(self.inputs):
+            for block in carried.blocks if other != slot else ():
+                plan.silence(wire, block, rest)
+        return carried
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        for wire in self.inputs:
+            plan.silence(wire, block, rest)
+
+
+@dataclass(frozen=True)
+class SlicePart(Part):
+    """Some of the channels, from ``first`` on."""
+
+    first: int
+
+    def move(self, slot: int, block: range) -> range:  # noqa: ARG002
+        if block.start < self.first or block.stop > self.first + self.channels:
+            raise NoWayError
+        return range(block.start - self.first, block.stop - self.first)
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        plan.silence(self.inputs[0], range(block.start + self.first, block.stop + self.first), rest)
+
+
+@dataclass(frozen=True)
+class ShufflePart(Part):
+    """Blocks of ``size`` channels become pixels."""
+
+    size: int
+
+    def move(self, slot: int, block: range) -> range:  # noqa: ARG002
+        if block.start % self.size or block.stop % self.size:
+            raise NoWayError
+        return range(block.start // self.size, block.stop // self.size)
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        plan.silence(self.inputs[0], range(block.start * self.size, block.stop * self.size), rest)
+
+
+@dataclass(frozen=True)
+class GatePart(Part):
+    """A feature times a sigmoid of the convolution ``gate``, or (y + x) times (the sigmoid - 0.5), y its output."""
+
+    gate: ConvPart
+    swift: bool = False
+
+    def toll(self) -> float:
+        return 4.0
+
+    def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:  # noqa: ARG002
+        inside = OPEN if self.gate.biased else 0.0
+        if self.swift and not inside:
+            raise NoWayError
+        for block in carried.blocks:
+            self.gate.hold(block, plan, value=inside)
+        factor = torch.tensor(inside).sigmoid().item() - (0.5 if self.swift else 0.0)
+        offset = carried.offset + (inside if self.swift else 0.0)
+        return replace(carried, scale=carried.scale * factor, offset=offset * factor)
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        super().silence(block, plan, rest)
+        if self.swift:
+            self.gate.silence(block, plan, rest)

@@ -1,0 +1,191 @@
+"""A network's nodes, taken apart into elementary parts."""
+
+from dataclasses import dataclass, field
+from functools import singledispatch
+
+from torch import nn
+
+from nas.language import IMAGE, Graph, Ref
+from nas.networks import attention, block
+from nas.networks.network import Network
+from nas.networks.parts import (
+    ActivationPart,
+    AddPart,
+    ClampPart,
+    ConcatPart,
+    ConvPart,
+    GatePart,
+    OpaquePart,
+    Part,
+    ShufflePart,
+    SlicePart,
+)
+from nas.ops import Op
+from nas.ops import activation as activation_ops
+from nas.ops import attention as attention_ops
+from nas.ops import block as block_ops
+from nas.ops import conv as conv_ops
+from nas.ops import fusion as fusion_ops
+
+Wires = tuple[int, ...]
+
+
+class Unfolding:
+    """The parts of a network in order, and the wires that carry its features."""
+
+    def __init__(self, network: Network, graph: Graph) -> None:
+        self.parts: list[Part] = []
+        self.wires: dict[Ref, int] = {Ref(IMAGE): IMAGE}
+        for number, (node, step) in enumerate(zip(graph.nodes, network.steps, strict=True)):
+            place = Place(network.get_submodule(step.name), self, tuple(self.wires[ref] for ref in node.inputs))
+            self.wires[Ref(number)] = unfold(node.op, place)
+            self.wires.update({Ref(number, tap): wire for tap, wire in place.taps.items()})
+
+    def widths(self, inputs: Wires) -> tuple[int, ...]:
+        """Channels that wires carry."""
+        return tuple(3 if wire == IMAGE else self.parts[wire].channels for wire in inputs)
+
+    def add(self, part: Part) -> int:
+        """Append a part and return the wire of its result."""
+        self.parts.append(part)
+        return len(self.parts) - 1
+
+    def conv(self, op: conv_ops.Conv, module: nn.Module, wire: int) -> int:
+        """Append a convolution."""
+        return self.add(self.conv_part(op, module, (wire,)))
+
+    def conv_part(self, op: conv_ops.Conv, module: nn.Module, inputs: Wires) -> ConvPart:
+        """Return a convolution as a part."""
+        widths, fixed = self.widths(inputs), op.frozen or op.init != "default"
+        return ConvPart(inputs, widths, op.channels_out(widths), module, fixed)
+
+
+@dataclass
+class Place:
+    """Where an op stands.
+
+    Args:
+        module: The op's module.
+        into: Where its parts go.
+        inputs: What it reads.
+        taps: Filled with the wires of its taps.
+    """
+
+    module: nn.Module
+    into: Unfolding
+    inputs: Wires
+    taps: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each input."""
+        return self.into.widths(self.inputs)
+
+
+@singledispatch
+def unfold(op: Op, at: Place) -> int:
+    """Append the parts of ``op`` and return the wire of its result; one without a function here is opaque."""
+    return at.into.add(OpaquePart(at.inputs, at.widths, op.channels_out(at.widths)))
+
+
+@unfold.register
+def _conv(op: conv_ops.Conv, at: Place) -> int:
+    return at.into.conv(op, at.module, at.inputs[0])
+
+
+@unfold.register
+def _activation(op: activation_ops.Activation, at: Place) -> int:
+    if isinstance(op, activation_ops.Nothing):
+        return at.inputs[0]
+    if isinstance(op, activation_ops.Clamp):
+        return at.into.add(ClampPart(at.inputs, at.widths, at.widths[0], op.low, op.high))
+    return at.into.add(ActivationPart(at.inputs, at.widths, at.widths[0], slope(at.module)))
+
+
+def slope(module: nn.Module) -> float | None:
+    """Return s where f(x) - f(-x) = (1 + s) x, or None where f is not of that kind."""
+    match module:
+        case nn.SiLU() | nn.GELU() | nn.ReLU():
+            return 0.0
+        case nn.LeakyReLU():
+            return float(module.negative_slope)
+        case nn.PReLU():
+            return module.weight[0].item()
+    return None
+
+
+@unfold.register
+def _concat(op: fusion_ops.Concat, at: Place) -> int:
+    return at.into.add(ConcatPart(at.inputs, at.widths, sum(at.widths)))
+
+
+@unfold.register
+def _add(op: fusion_ops.Add, at: Place) -> int:
+    return at.into.add(AddPart(at.inputs, at.widths, at.widths[0]))
+
+
+@unfold.register
+def _slice(op: fusion_ops.Slice, at: Place) -> int:
+    first, last = op.channels
+    return at.into.add(SlicePart(at.inputs, at.widths, last - first, first))
+
+
+@unfold.register
+def _resize(op: fusion_ops.Resize, at: Place) -> int:
+    return at.into.add(Part(at.inputs, at.widths, at.widths[0]))
+
+
+@unfold.register
+def _shuffle(op: fusion_ops.PixelShuffle, at: Place) -> int:
+    return at.into.add(ShufflePart(at.inputs, at.widths, op.channels_out(at.widths), op.scale**2))
+
+
+@unfold.register
+def _parameter_free(op: attention_ops.ParameterFree, at: Place) -> int:
+    return at.into.add(OpaquePart(at.inputs, at.widths, at.widths[0], zero=True))
+
+
+@unfold.register
+def _esa(op: attention_ops.Esa, at: Place) -> int:
+    assert isinstance(at.module, attention.Esa)
+    gate = ConvPart((), (op.inner,), at.widths[0], at.module.expand)
+    return at.into.add(GatePart(at.inputs, at.widths, at.widths[0], gate))
+
+
+@unfold.register
+def _run(op: block_ops.ConvBlock | block_ops.Spab, at: Place) -> int:
+    assert isinstance(at.module, block.ConvBlock)
+    (wire,), activations = at.inputs, at.module.activations
+    for step, (conv, module) in enumerate(zip(op.parts(at.widths[0]), at.module.convs, strict=True), 1):
+        wire = at.taps[f"conv{step}"] = at.into.conv(conv, module, wire)
+        if step <= len(activations):
+            wire = at.taps[f"act{step}"] = unfold(op.activation, Place(activations[step - 1], at.into, (wire,)))
+    return wire
+
+
+@unfold.register
+def _spab(op: block_ops.Spab, at: Place) -> int:
+    assert isinstance(at.module, block.Spab)
+    last, width = _run(op, at), at.widths[0]
+    if at.module.attention is None:
+        gate = at.into.parts[last]
+        assert isinstance(gate, ConvPart)
+        return at.into.add(GatePart(at.inputs, at.widths, width, gate, swift=True))
+    total = at.into.add(AddPart((*at.inputs, last), (width, width), width))
+    return unfold(op.attention, Place(at.module.attention, at.into, (total,)))
+
+
+@unfold.register
+def _distill_cell(op: block_ops.DistillCell, at: Place) -> int:
+    assert isinstance(at.module, block.DistillCell)
+    (wire,), (channels,), module = at.inputs, at.widths, at.module
+    branch = op.branch(channels)
+    wires = [at.into.conv(branch, module.branches[0], wire)]
+    stages = zip(op.parts(channels), module.convs, module.activations, module.branches[1:], strict=True)
+    for conv, convolution, activation, distilled in stages:
+        activated = Place(activation, at.into, (at.into.conv(conv, convolution, wire),))
+        wire = unfold(op.activation, activated)
+        wires.append(at.into.conv(branch, distilled, wire))
+    joined = at.into.add(ConcatPart(tuple(wires), at.into.widths(tuple(wires)), op.inner * len(wires)))
+    fused = at.into.conv(op.fusion(channels), module.fusion, joined)
+    return unfold(op.attention, Place(module.attention, at.into, (fused,)))
