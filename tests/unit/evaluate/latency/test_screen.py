@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from nas.errors import RequestError
-from nas.evaluate.latency import Measurement, Screen, Settings, Shape, StopRule, lease, screen, screening
+from nas.evaluate.latency import Measurement, Screen, Settings, Shape, StopRule, device_record, lease, screen, screening
 from nas.evaluate.latency.conditions import Conditions, Snapshot, conditions_of
 from tests.unit.evaluate.latency.networks import BreaksLater, Broken, Hungry, Nan, NoImage, upscaler
 
