@@ -7,7 +7,7 @@ from nas.ops.activation import Activation, Nothing, Prelu, Silu
 from nas.ops.attention import Attention, Esa, ParameterFree
 from nas.ops.base import ZERO, Cost, Op, Shape, register, spread
 from nas.ops.conv import Conv
-from nas.ops.fields import FieldError, Flag, Integer, Kernel, Many, OneOp, OpList, declare
+from nas.ops.fields import FieldError, Flag, Integer, Kernel, Many, OneOp, OpList, declare, within
 
 
 def step_taps(count: int) -> tuple[str, ...]:
@@ -97,8 +97,10 @@ class Spab(Op):
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:
         self.parts(widths[0])
-        self.attention.bind(widths, width)
-        self.after_conv.bind(widths, width)
+        with within("attention"):
+            self.attention.bind(widths, width)
+        with within("after_conv"):
+            self.after_conv.bind(widths, width)
         return self
 
     def parts(self, channels: int) -> tuple[Conv, ...]:
@@ -135,7 +137,8 @@ class DistillCell(Op):
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:
         self.parts(widths[0])
-        self.attention.bind(widths, width)
+        with within("attention"):
+            self.attention.bind(widths, width)
         return self
 
     def parts(self, channels: int) -> tuple[Conv, ...]:

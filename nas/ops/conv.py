@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from nas.ops.base import Cost, Op, Shape, register
-from nas.ops.fields import FieldError, Flag, Integer, Kernel, OneOf, OneOp, Real, declare
+from nas.ops.fields import FieldError, Flag, Integer, Kernel, OneOf, OneOp, Real, declare, within
 from nas.ops.training import Plain, TrainingForm
 
 
@@ -57,7 +57,8 @@ class Conv(Op):
         """
         if self.width is not None:
             raise FieldError("conv.width", f"the width of a part is set by its owner ({width}); leave width out")
-        return replace(self, **fixed).bind((widths,), width)  # type: ignore[arg-type]
+        with within("conv"):
+            return replace(self, **fixed).bind((widths,), width)  # type: ignore[arg-type]
 
     def channels_out(self, widths: tuple[int, ...]) -> int:  # noqa: ARG002
         assert self.width is not None, "bind first"

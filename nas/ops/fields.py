@@ -1,7 +1,8 @@
 """What a field of an op may hold: each spec turns a plain value into the field's value, or says why not."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,15 @@ class FieldError(NasError):
     def __init__(self, name: str, sentence: str) -> None:
         super().__init__(sentence)
         self.field = name
+
+
+@contextmanager
+def within(field_name: str) -> Iterator[None]:
+    """Say of a misfit inside a part of an op which part it is."""
+    try:
+        yield
+    except FieldError as error:
+        raise FieldError(f"{field_name}.{error.field}", str(error)) from None
 
 
 @dataclass(frozen=True)
