@@ -44,12 +44,17 @@ def show(name: Annotated[str, typer.Argument(help="Name of a ready-made space.")
 
 @commands.command("check")
 def check(source: Source, as_json: Json = False) -> None:
-    """Check a space: every rule of the language, and that its bounds on cost can be met."""
+    """Check a space: every rule of the language, every option, and that its bounds on cost can be met."""
     from nas import requests
     from nas.language import load_space
+    from nas.language.coverage import broken_options
 
     space = load_space(source)
     requests.check(requests.SearchRequest(space=space.document))
+    broken = broken_options(space)
+    if broken:
+        more = f" {len(broken) - 1} more options are broken." if len(broken) > 1 else ""
+        raise LanguageError(broken[0].path, broken[0].sentence + more)
     document = {**described(space), "require": [one.text for one in space.require]}
     sentence = f"{source} is a space of {about(document['size'])} networks with {document['holes']} holes."
     emit(document, as_json=as_json, table=lambda: sentence)
