@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 
 from api import handlers
 from api.dependencies import authorise
@@ -16,6 +17,11 @@ from nas.errors import RequestError
 from nas.store import Store, keys
 
 DESCRIPTION = "Hardware-aware neural architecture search for efficient super-resolution."
+PROBLEM: dict[str, Any] = {
+    "model": Problem,
+    "description": "A problem document.",
+    "content": {"application/problem+json": {}},
+}
 
 
 def create_app(store_url: str, *, host: str = "127.0.0.1") -> FastAPI:
@@ -45,7 +51,8 @@ def create_app(store_url: str, *, host: str = "127.0.0.1") -> FastAPI:
     app.add_middleware(Guard, loopback=loopback)
     app.add_middleware(Count, metrics=app.state.metrics)
     handlers.install(app)
-    app.include_router(_version_1())
+    for part in (searches, exports, networks, library):
+        app.include_router(part.router, dependencies=[Depends(authorise)], responses={"4XX": PROBLEM})
     app.include_router(health.router)
     page.install(app)
     return app
@@ -65,11 +72,3 @@ def _refuse_open_service(store: Store, host: str, loopback: bool) -> None:
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.store.close()
-
-
-def _version_1() -> APIRouter:
-    problem = {"model": Problem, "description": "A problem document.", "content": {"application/problem+json": {}}}
-    router = APIRouter(prefix="/v1", dependencies=[Depends(authorise)], responses={"4XX": problem})
-    for part in (searches, exports, networks, library):
-        router.include_router(part.router)
-    return router

@@ -39,7 +39,7 @@ def front(session: Session, search_id: str) -> Document:
         "device": baseline.get("device"),
         "protocol": baseline.get("protocol"),
         "objectives": list(found.objectives),
-        "baseline": {name: value for name, value in baseline.items() if name != "systems"},
+        "baseline": found.baseline,
         "gate_psnr_db": baseline.get("gate_psnr_db"),
         "hypervolume": _hypervolume(found),
         "systems": baseline.get("systems", []),
@@ -102,10 +102,15 @@ class _Found:
         return cls(search, objectives, winners, architectures.many(session, {trial.hash for trial in winners}))
 
     @property
+    def baseline(self) -> Document:
+        """The baseline with its score; empty until it is measured."""
+        known = {name: value for name, value in self.search.baseline.items() if name != "systems"}
+        return _scored(known) if "latency_ms" in known else known
+
+    @property
     def published(self) -> list[Document]:
-        """The baseline, with its score, and the published systems measured beside it."""
-        baseline = self.search.baseline
-        return [_scored(baseline), *baseline.get("systems", [])] if "latency_ms" in baseline else []
+        """The baseline, and the published systems measured beside it."""
+        return [one for one in (self.baseline, *self.search.baseline.get("systems", [])) if "latency_ms" in one]
 
     def eligible(self, trial: Trial) -> bool:
         """Whether the trial reaches the gate, which nothing does before the baseline is trained."""
@@ -120,7 +125,7 @@ def _feasible(trial: Trial) -> bool:
 
 def _non_dominated(candidates: Sequence[Trial], objectives: Sequence[str]) -> list[Trial]:
     points = [_values(trial, objectives) for trial in candidates]
-    kept = fronts.non_dominated(points, [name in MAXIMISED for name in objectives]) if points else []
+    kept = fronts.non_dominated(points, [name in MAXIMISED for name in objectives])
     best = [candidates[index] for index in kept]
     return sorted(best, key=lambda trial: (trial.metrics.get("score", float("inf")), trial.number))
 

@@ -6,7 +6,7 @@ from api.dependencies import Reading
 from api.schemas import ExportView
 from api.services import exports
 
-router = APIRouter(prefix="/exports", tags=["exports"])
+router = APIRouter(prefix="/v1/exports", tags=["exports"])
 
 
 @router.get("/{export_id}")

@@ -9,7 +9,7 @@ from nas.published import systems
 from nas.requests import recipe_names
 from nas.store import datasets
 
-router = APIRouter(tags=["library"])
+router = APIRouter(prefix="/v1", tags=["library"])
 
 
 @router.get("/spaces")

@@ -9,7 +9,7 @@ from api.schemas import ArchitectureToCost, ArchitectureView, CostView, FiguresT
 from api.services import architectures
 from nas import scoring
 
-router = APIRouter(tags=["networks"])
+router = APIRouter(prefix="/v1", tags=["networks"])
 Format = Annotated[Literal["json", "yaml"], Query(description="`yaml` gives the document alone, as a file.")]
 
 

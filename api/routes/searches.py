@@ -11,7 +11,7 @@ from api.services import events, exports, searches
 from nas import report
 from nas.requests import SearchRequest
 
-router = APIRouter(prefix="/searches", tags=["searches"])
+router = APIRouter(prefix="/v1/searches", tags=["searches"])
 IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=200, description="The same key never starts a second search.")
 ]

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from nas.store import Store
 from tests.seeding import Seeded, seed_search
+from tests.serving import serving
 
 
 @pytest.fixture
@@ -28,3 +29,10 @@ def seeded(url: str) -> Seeded:
     """A finished search in the store of ``client``."""
     with Store(url) as store:
         return seed_search(store)
+
+
+@pytest.fixture
+def served(url: str) -> Iterator[str]:
+    """The address of the service on a real socket."""
+    with serving(url) as address:
+        yield address

@@ -1,0 +1,88 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from nas.language import load_space
+from nas.store import Store, datasets
+from tests.seeding import DEVICE, Seeded
+
+DOCUMENT = """
+language: 1
+name: mine
+scale: 2
+network:
+  width: {choice: [8, 12, 16]}
+  head: {op: conv, kernel: 3}
+  body: [{repeat: {int: [1, 3]}, block: {op: spab}}]
+  tail: {op: pixelshuffle, kernel: 3}
+"""
+DEEP = "[" * 10_000
+BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]"
+
+
+def test_ready_made_spaces_are_listed_and_shown(client: TestClient) -> None:
+    listed = client.get("/v1/spaces").json()["items"]
+    span = client.get("/v1/spaces/span").json()
+    assert span in listed
+    assert (span["size"], span["document"]) == (load_space("span").size(), load_space("span").document)
+
+
+@pytest.mark.parametrize("name", ["spam", "..%2F..%2Fetc%2Fpasswd", "%2Fetc%2Fpasswd", "span.yaml"])
+def test_a_space_that_is_none_is_not_found(client: TestClient, name: str) -> None:
+    assert client.get(f"/v1/spaces/{name}").status_code == 404
+
+
+def test_a_space_is_checked_as_text(client: TestClient) -> None:
+    checked = client.post("/v1/spaces/check", json={"text": DOCUMENT}).json()
+    assert (checked["name"], checked["scale"], checked["size"], checked["holes"]) == ("mine", 2, 9, 2)
+
+
+def test_what_was_checked_as_text_can_be_searched(client: TestClient) -> None:
+    document = client.post("/v1/spaces/check", json={"text": DOCUMENT}).json()["document"]
+    assert client.post("/v1/searches", json={"space": document}).json()["space"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({}, ""),
+        ({"space": "span", "text": DOCUMENT}, ""),
+        ({"space": "/etc/passwd"}, "space"),
+        ({"text": BOMB}, "text"),
+        ({"text": DEEP}, "text"),
+        ({"text": "!!python/object/apply:os.system ['true']"}, "text"),
+        ({"text": "just words"}, "text"),
+        ({"text": DOCUMENT.replace("spab", "spabb")}, "text.body.0.block.op"),
+        ({"text": DOCUMENT.replace("choice: [8, 12, 16]", "choice: []")}, "text.width"),
+    ],
+)
+def test_a_space_that_is_wrong_is_explained(client: TestClient, body: dict[str, Any], path: str) -> None:
+    problem = client.post("/v1/spaces/check", json=body).json()
+    assert problem["status"] == 422
+    assert problem["errors"][0]["path"].replace("network.", "") == path
+
+
+def test_the_published_systems_are_counted_from_their_trees(client: TestClient) -> None:
+    systems = {one["name"]: one for one in client.get("/v1/systems").json()["items"]}
+    assert (systems["EFDN"]["params"], systems["EFDN"]["flops"]) == (276_192, 16_703_470_848)
+    assert (systems["EMSR"]["rank"], systems["EMSR"]["params"]) == (1, 130_828)
+
+
+def test_data_sets_are_listed_by_name_and_never_by_path(client: TestClient, url: str, tmp_path: Path) -> None:
+    with Store(url) as store, store.session() as session:
+        datasets.add(session, "holiday", tmp_path)
+    answer = client.get("/v1/datasets")
+    assert [one["name"] for one in answer.json()["items"]] == ["embedded", "holiday"]
+    assert str(tmp_path) not in answer.text
+    assert client.post("/v1/searches", json={"space": "span", "data": "holiday"}).status_code == 202
+
+
+def test_recipes_are_listed(client: TestClient) -> None:
+    assert {"demo", "full"} <= {one["name"] for one in client.get("/v1/recipes").json()["items"]}
+
+
+def test_devices_of_living_workers_are_listed(client: TestClient, seeded: Seeded) -> None:
+    devices = client.get("/v1/devices").json()["items"]
+    assert devices == [{"uuid": DEVICE["uuid"], "workers": ["worker"], "record": DEVICE}]
