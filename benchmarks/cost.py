@@ -1,6 +1,6 @@
 """Closed-form cost beside building the network and counting with fvcore, in one run.
 
-Prints the ratio of the times, whether both agree as integers, and how many random architectures a second one core costs.
+Prints the ratio of the times, whether both agree as integers, and how many architectures one core costs a second.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-    names = [name for name in ("EFDN", "EMSR", "XiaomiMM", "ShannonLab", "TSSR")] if arguments.quick else system_names()
+    names = ["EFDN", "EMSR", "XiaomiMM", "ShannonLab", "TSSR"] if arguments.quick else system_names()
     ratios, different = systems(names)
     space = UNION if UNION in space_names() else max(space_names(), key=lambda name: load_space(name).size())
     count = 2000 if arguments.quick else 10_000
