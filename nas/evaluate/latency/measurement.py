@@ -11,6 +11,7 @@ from typing import Any, Literal
 from nas.evaluate.latency.device import DeviceRecord
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
+from nas.evaluate.latency.statistics import Verdict, verdict
 
 CODE_VERSION = 1
 """Rises when a change of this package changes what its numbers mean."""
@@ -25,7 +26,7 @@ class Measurement:
 
     protocol: str
     status: Status
-    """``unstable``: the baseline drifted in every window; the numbers stand but doubt them."""
+    """``unstable``: the baseline drifted in every window, or there was time for too few rounds; doubt the numbers."""
     reason: str
     """Why it failed or is unstable; empty when ``ok``."""
     device: DeviceRecord
@@ -87,6 +88,17 @@ class Measurement:
     def engine(self) -> str:
         """What ran the network."""
         return self.settings.engine
+
+    def verdict(self, other: Measurement | None = None) -> Verdict:
+        """Is this network faster than another measured beside the same baseline, or than the baseline (None)?
+
+        Only two results with the status ``ok`` can tell.
+        """
+        bounds = (1.0, 1.0) if other is None else other.ratio_interval
+        reliable = self.status == "ok" and (other is None or other.status == "ok")
+        if not reliable or self.ratio_interval is None or bounds is None:
+            return "cannot tell"
+        return verdict(self.ratio_interval, bounds)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -18,10 +18,11 @@ def with_window(facts: Measurement, windows: Sequence[Window]) -> Measurement:
     """The measurement with the numbers of its windows; all void, the calmest one counts and the result is unstable."""
     best = min(windows, key=lambda window: (window.void, abs(window.drift)))
     before, after = best.halves_ms
+    doubt = _doubt(best, len(windows))
     return replace(
         facts,
-        status="unstable" if best.void else "ok",
-        reason=_unstable_reason(best, len(windows)) if best.void else "",
+        status="unstable" if doubt else "ok",
+        reason=doubt,
         latency_ms=best.latency.value,
         interval_ms=bounds(best.latency),
         confidence=best.latency.interval.confidence,
@@ -78,7 +79,15 @@ def frozen(rows: Rows) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in rows)
 
 
-def _unstable_reason(window: Window, windows: int) -> str:
+def _doubt(window: Window, windows: int) -> str:
+    """Why the numbers of a window cannot be relied on, or empty."""
+    if window.short:
+        return (
+            f"Only {window.rounds} rounds fitted into the time, so the intervals hold the truth with a chance of "
+            f"{window.latency.interval.confidence:.0%}; measure again when the machine is quieter."
+        )
+    if not window.void:
+        return ""
     return (
         f"The baseline drifted in each of {windows} windows, in the calmest by {window.drift:+.1%} "
         f"where {window.drift_limit:.1%} are allowed; measure again when the machine is quieter."

@@ -12,6 +12,9 @@ Verdict = Literal["faster", "slower", "cannot tell"]
 PROCESS_OFFSET = 0.004
 """How far two processes that time one network differ for no reason, relative; intervals inside one process miss it."""
 
+LEAST_SAMPLES = 6
+"""Samples without which the median has no 95 % interval."""
+
 LEAST_DRIFT = 0.01
 """A drift of the baseline up to this, relative, never voids a window."""
 
@@ -160,7 +163,7 @@ class StopRule:
     relative_width: float = 0.005
     """Width of the interval of the median, as a share of the median, that is narrow enough."""
 
-    least_rounds: int = 6
+    least_rounds: int = LEAST_SAMPLES
     """Rounds before the width counts: fewer samples have no 95 % interval."""
 
     cap_s: float = 2.0

@@ -50,6 +50,11 @@ class Window:
         return len(self.candidate_ms[0])
 
     @property
+    def short(self) -> bool:
+        """Did the time end it before the median had a 95 % interval?"""
+        return self.rounds < statistics.LEAST_SAMPLES
+
+    @property
     def latency(self) -> Estimate:
         """The candidate's milliseconds an image."""
         return statistics.weighted_median(self.candidate_ms, self.weights)
@@ -85,8 +90,8 @@ class Window:
 
     @property
     def void(self) -> bool:
-        """Did the baseline drift too far?"""
-        return abs(self.drift) > self.drift_limit
+        """Did the baseline drift too far? Too few rounds cannot tell."""
+        return not self.short and abs(self.drift) > self.drift_limit
 
 
 def run_window(timer: Timer, rivals: Rivals, rule: StopRule, conditions: Conditions) -> Window:

@@ -2,6 +2,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from nas.evaluate.latency.conditions import Conditions, Snapshot, conditions_of
 from tests.unit.evaluate.latency.networks import BreaksLater, Broken, Hungry, Nan, NoImage, upscaler
 
 SIZES = [(8, 12), (16, 16), (12, 20)]
-QUICK = StopRule(cap_s=0.05)
+QUICK = StopRule(cap_s=60.0, most_rounds=8)
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +130,23 @@ def test_three_void_windows_are_unstable_but_keep_their_numbers(monkeypatch: pyt
     assert found.reason.startswith("The baseline drifted in each of 3 windows")
     assert found.voided == 3
     assert found.ratio is not None
+
+
+def test_too_little_time_is_unstable_and_tells_nothing() -> None:
+    found = Screen(sizes=SIZES, rule=StopRule(cap_s=0.0)).measure(upscaler(64, 4), upscaler())
+    assert (found.status, found.rounds, found.confidence, found.voided) == ("unstable", 2, 0.5, 0)
+    assert found.reason.startswith("Only 2 rounds fitted into the time")
+    assert found.ratio is not None
+    assert found.verdict() == "cannot tell"
+
+
+def test_verdict_of_two_measurements() -> None:
+    found = replace(measure(upscaler()), status="ok", ratio_interval=(0.50, 0.52))
+    slower = replace(found, ratio_interval=(0.6, 0.7))
+    assert found.verdict() == "faster"
+    assert (found.verdict(slower), slower.verdict(found), found.verdict(found)) == ("faster", "slower", "cannot tell")
+    assert found.verdict(replace(slower, status="unstable")) == "cannot tell"
+    assert found.verdict(measure(Nan())) == "cannot tell"
 
 
 def test_a_void_window_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
