@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 DOCS = Path(__file__).parent
@@ -73,7 +74,8 @@ def routes() -> Iterator[str]:
     """Every route of the service."""
     from api.app import create_app
 
-    document = create_app("sqlite:///reference.db").openapi()
+    with TemporaryDirectory() as folder:
+        document = create_app(f"sqlite:///{folder}/reference.db").openapi()
     yield "# Routes\n\nThe OpenAPI description of a running service is at `/docs` and `/openapi.json`."
     yield "Errors are RFC 9457 problem documents."
     for path, methods in sorted(document["paths"].items()):

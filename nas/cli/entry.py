@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; errors become a sentence on stderr."""
+    # Before torch is imported: its threads would spin while they wait, and a busy neighbour make every step crawl.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         return int(app(arguments, prog_name="nas", standalone_mode=False) or 0)
     except NasError as error:

@@ -26,12 +26,10 @@ RayAddress = Annotated[str | None, typer.Option("--ray", help="Address of a Ray 
 def serve(database: Database, host: Host = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> None:
     """Run the API, the page and the local workers until Ctrl-C."""
     from api.app import create_app
-    from nas.cli.stores import opened
 
-    with opened(database) as store:
-        say(f"Store: {store.name}")
     app = create_app(database, host=host)
     listener = listen(host, port)
+    say(f"Store: {app.state.store.name}")
     with Workers(database, workers):
         until_stopped(app, listener, host)
     say("Stopped.")

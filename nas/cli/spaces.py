@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(help="Search spaces, ready-made or your own.", no_args_is_help=True)
 Source = Annotated[str, typer.Argument(metavar="FILE", help="A YAML or JSON file, or the name of a ready-made space.")]
-DRAWS = 1000
+DRAWS = 500
 """Architectures drawn to estimate which share of a space meets its bounds on cost."""
 
 

@@ -43,7 +43,7 @@ def test_the_packages_of_the_api_image_have_exact_versions() -> None:
     assert closure(API_PACKAGES) <= set(constraints())
 
 
-def test_the_api_needs_no_package_that_its_image_lacks() -> None:
+def test_the_api_needs_no_package_that_its_image_lacks(tmp_path: Path) -> None:
     code = f"""
 import sys
 from importlib.metadata import packages_distributions
@@ -61,7 +61,7 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 import nas.cli
 from api.app import create_app
-create_app("sqlite:///unused.db")
+create_app("sqlite:///{tmp_path}/store.db")
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 
