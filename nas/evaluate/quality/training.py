@@ -98,6 +98,7 @@ class Trainer:
         self._identity = {"recipe": recipe.hash, "data": data.fingerprint, "seed": seed}
         self._ends = list(accumulate(stage.steps for stage in recipe.stages))
         self._chunk_steps = 1
+        self._diverged = False
         self._enter(0)
         if checkpoint is not None and checkpoint.exists():
             self._restore(checkpoints.load(checkpoint, self._identity, self.device))
@@ -105,25 +106,25 @@ class Trainer:
     def run(self, until_step: int | None = None) -> TrainResult:
         """Train up to ``until_step`` (the whole recipe by default) and save; returns at once when already there.
 
-        A loss that is not finite, or that climbs away, ends the run with ``diverged``; the checkpoint of the last good
-        chunk stays as it is.
+        A loss that is not finite, or that climbs away, ends this run and all later ones with ``diverged``; the
+        checkpoint of the last good chunk stays as it is.
         """
-        goal = min(until_step or self.recipe.steps, self.recipe.steps)
+        goal = self.recipe.steps if until_step is None else min(until_step, self.recipe.steps)
         began, seconds, saved = self.step, 0.0, time.monotonic()
-        result = self._result(began, seconds, float("nan"), diverged=False)
+        result = self._result(began, seconds, [])
         self.network.train()
-        while self.step < goal and not result.diverged:
+        while self.step < goal and not self._diverged:
             losses, chunk_seconds = self._chunk(goal)
             seconds += chunk_seconds
-            diverged = self._watch.diverged(losses)
-            if not diverged:
-                self.step += len(losses)
-            result = self._result(began, seconds, sum(losses) / len(losses), diverged=diverged)
-            self._report(result)
-            if not diverged and time.monotonic() - saved > CHECKPOINT_SECONDS:
+            self._diverged = self._watch.diverged(losses)
+            self.step += 0 if self._diverged else len(losses)
+            result = self._result(began, seconds, losses)
+            if self._progress is not None:
+                self._progress(result)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self._save()
                 saved = time.monotonic()
-        if self.step > began and not result.diverged:
+        if self.step > began:
             self._save()
         return result
 
@@ -162,7 +163,7 @@ class Trainer:
         self._source = CropSource(self._data.train, stage.patch, self.device)
 
     def _save(self) -> None:
-        if self._checkpoint is not None:
+        if self._checkpoint is not None and not self._diverged:
             position = {"step": self.step, "index": self._index, "watch": self._watch.state()}
             weights = {"network": self.network.state_dict(), "stage": self._stage.state()}
             checkpoints.save(self._checkpoint, {"identity": self._identity, **position, **weights})
@@ -178,10 +179,8 @@ class Trainer:
         self._watch = DivergenceWatch(**state["watch"])
         self.step = state["step"]
 
-    def _result(self, began: int, seconds: float, loss: float, *, diverged: bool) -> TrainResult:
+    def _result(self, began: int, seconds: float, losses: list[float]) -> TrainResult:
         patches = (self.step - began) * self._stage.stage.batch
-        return TrainResult(self.step, loss, seconds, patches / seconds if seconds else 0.0, diverged)
-
-    def _report(self, result: TrainResult) -> None:
-        if self._progress is not None:
-            self._progress(result)
+        rate = patches / seconds if seconds else 0.0
+        loss = sum(losses) / len(losses) if losses else float("nan")
+        return TrainResult(self.step, loss, seconds, rate, self._diverged)

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,12 @@ def test_a_bad_recipe_is_one_sentence_with_its_path(document: Any, sentence: str
         load_recipe(document if isinstance(document, dict) else path)
     assert isinstance(caught.value, RecipeError)
     assert "\n" not in str(caught.value)
+
+
+def test_recipes_are_read_without_torch() -> None:
+    program = "import sys; from nas.evaluate.quality.recipes import load_recipe; load_recipe('demo')"
+    found = subprocess.run([sys.executable, "-c", f"{program}; print('torch' in sys.modules)"], capture_output=True)
+    assert found.stdout.decode().strip() == "False"
 
 
 def test_an_unknown_name_offers_the_nearest() -> None:
