@@ -1,0 +1,69 @@
+"""Keys and data sets."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from nas.store import Store, keys
+from tests.unit.cli.conftest import Nas
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """A folder of three different pictures and a text that calls itself one."""
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    for number in range(3):
+        picture = Image.effect_noise((96, 96), 40 + 20 * number).convert("RGB")
+        picture.save(folder / f"{number}.png")
+    (folder / "notes.png").write_text("no picture")
+    return folder
+
+
+def test_a_key_is_shown_once_and_then_only_by_its_prefix(nas: Nas, sqlite_url: str) -> None:
+    secret = nas("keys", "create", "me", "--json").document["key"]
+
+    with Store(sqlite_url) as store, store.reading() as session:
+        assert keys.verify(session, secret) is not None
+    listed = nas("keys", "list")
+    assert secret[:12] in listed.out
+    assert secret not in listed.out
+
+
+def test_without_json_stdout_is_the_secret_alone(nas: Nas) -> None:
+    assert nas("keys", "create").out.strip().startswith("nas_")
+
+
+def test_a_revoked_key_opens_nothing(nas: Nas, sqlite_url: str) -> None:
+    made = nas("keys", "create", "--json").document
+    revoked = nas("keys", "revoke", made["prefix"], "--json").document
+
+    assert revoked["revoked_at"] is not None
+    with Store(sqlite_url) as store, store.reading() as session:
+        assert keys.verify(session, made["key"]) is None
+
+
+def test_a_folder_becomes_a_data_set(nas: Nas, photographs: Path) -> None:
+    document = nas("data", "add", "holiday", str(photographs), "--json").document
+
+    assert len(document["train"]) + len(document["validation"]) == 3
+    assert [one["name"] for one in document["skipped"]] == ["notes.png"]
+    assert nas("data", "list", "--json").document == [
+        {"name": "embedded", "path": None},
+        {"name": "holiday", "path": str(photographs)},
+    ]
+    assert nas("data", "check", "holiday", "--json").document == document
+
+
+@pytest.mark.parametrize("name", ["../x", "Has Space", "", "embedded"])
+def test_a_data_set_cannot_have_any_name(nas: Nas, photographs: Path, name: str) -> None:
+    assert nas("data", "add", name, str(photographs)).status == 2
+
+
+def test_the_embedded_photographs_are_a_data_set(nas: Nas) -> None:
+    document = nas("data", "check", "embedded", "--json").document
+
+    assert set(document["train"]) == {"astronaut", "chelsea", "flower", "hubble_deep_field", "rocket"}
+    assert set(document["validation"]) == {"china", "coffee"}
+    assert document["bicubic_psnr_db"] == pytest.approx(23.4, abs=0.1)
