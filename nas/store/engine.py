@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
 
 from nas.errors import RequestError
 
@@ -63,12 +63,9 @@ def connect(text: str) -> Engine:
     url = parse_url(text)
     try:
         return _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgres_engine(url)
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
+    except ModuleNotFoundError as error:
         raise RequestError(
-            f"PostgreSQL needs a driver that is not installed ({error.name or error}). "
-            "Run pip install 'nas-esr[postgres]'."
-            if isinstance(error, ModuleNotFoundError)
-            else f"No driver is known for {shown(url)}. {EXAMPLES}."
+            f"PostgreSQL needs {error.name}, which is not installed. Run pip install 'nas-esr[postgres]'."
         ) from error
 
 

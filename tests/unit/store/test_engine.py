@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def test_a_bad_url_is_one_sentence(url: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2"])
 def test_every_spelling_of_postgresql_uses_the_same_driver(scheme: str) -> None:
     assert parse_url(f"{scheme}://host/nas").drivername == "postgresql+psycopg"
+
+
+def test_a_driver_that_is_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(RequestError, match=r"psycopg, which is not installed\. Run pip"):
+        Store("postgresql://localhost/nas")
 
 
 def test_an_unreachable_server_is_one_sentence_without_the_password() -> None:
