@@ -50,15 +50,6 @@ class Unfolding:
         self.parts.append(part)
         return len(self.parts) - 1
 
-    def conv(self, op: conv_ops.Conv, module: nn.Module, wire: int) -> int:
-        """Append a convolution."""
-        return self.add(self.conv_part(op, module, (wire,)))
-
-    def conv_part(self, op: conv_ops.Conv, module: nn.Module, inputs: Wires) -> ConvPart:
-        """Return a convolution as a part."""
-        widths, fixed = self.widths(inputs), op.frozen or op.init != "default"
-        return ConvPart(inputs, widths, op.channels_out(widths), module, fixed)
-
 
 @dataclass
 class Place:
@@ -90,7 +81,8 @@ def unfold(op: Op, at: Place) -> int:
 
 @unfold.register
 def _conv(op: conv_ops.Conv, at: Place) -> int:
-    return at.into.conv(op, at.module, at.inputs[0])
+    fixed = op.frozen or op.init != "default"
+    return at.into.add(ConvPart(at.inputs, at.widths, op.channels_out(at.widths), at.module, fixed))
 
 
 @unfold.register
@@ -157,7 +149,7 @@ def _run(op: block_ops.ConvBlock | block_ops.Spab, at: Place) -> int:
     assert isinstance(at.module, block.ConvBlock)
     (wire,), activations = at.inputs, at.module.activations
     for step, (conv, module) in enumerate(zip(op.parts(at.widths[0]), at.module.convs, strict=True), 1):
-        wire = at.taps[f"conv{step}"] = at.into.conv(conv, module, wire)
+        wire = at.taps[f"conv{step}"] = unfold(conv, Place(module, at.into, (wire,)))
         if step <= len(activations):
             wire = at.taps[f"act{step}"] = unfold(op.activation, Place(activations[step - 1], at.into, (wire,)))
     return wire
@@ -169,8 +161,9 @@ def _spab(op: block_ops.Spab, at: Place) -> int:
     last, width = _run(op, at), at.widths[0]
     if at.module.attention is None:
         gate = at.into.parts[last]
-        assert isinstance(gate, ConvPart)
-        return at.into.add(GatePart(at.inputs, at.widths, width, gate, swift=True))
+        if isinstance(gate, ConvPart):
+            return at.into.add(GatePart(at.inputs, at.widths, width, gate, swift=True))
+        return at.into.add(OpaquePart(at.inputs, at.widths, width))
     total = at.into.add(AddPart((*at.inputs, last), (width, width), width))
     return unfold(op.attention, Place(at.module.attention, at.into, (total,)))
 
@@ -180,12 +173,12 @@ def _distill_cell(op: block_ops.DistillCell, at: Place) -> int:
     assert isinstance(at.module, block.DistillCell)
     (wire,), (channels,), module = at.inputs, at.widths, at.module
     branch = op.branch(channels)
-    wires = [at.into.conv(branch, module.branches[0], wire)]
+    wires = [unfold(branch, Place(module.branches[0], at.into, (wire,)))]
     stages = zip(op.parts(channels), module.convs, module.activations, module.branches[1:], strict=True)
     for conv, convolution, activation, distilled in stages:
-        activated = Place(activation, at.into, (at.into.conv(conv, convolution, wire),))
-        wire = unfold(op.activation, activated)
-        wires.append(at.into.conv(branch, distilled, wire))
+        wire = unfold(conv, Place(convolution, at.into, (wire,)))
+        wire = unfold(op.activation, Place(activation, at.into, (wire,)))
+        wires.append(unfold(branch, Place(distilled, at.into, (wire,))))
     joined = at.into.add(ConcatPart(tuple(wires), at.into.widths(tuple(wires)), op.inner * len(wires)))
-    fused = at.into.conv(op.fusion(channels), module.fusion, joined)
+    fused = unfold(op.fusion(channels), Place(module.fusion, at.into, (joined,)))
     return unfold(op.attention, Place(module.attention, at.into, (fused,)))

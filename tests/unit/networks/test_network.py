@@ -1,0 +1,194 @@
+import gc
+import random
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from nas.errors import BuildError
+from nas.language import Architecture, Pad, load_architecture, load_space, system_names
+from nas.networks import Form, build, deploy
+from nas.networks.network import padded
+from nas.ops import registry
+from tests.unit.networks.samples import SIDE, architecture, document, photograph, sample
+
+OPS = sorted(registry())
+SYSTEMS = system_names()
+RANDOM = [load_space("span").sample(random.Random(seed)) for seed in range(12)]
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def randomised(arch: Architecture) -> nn.Module:
+    """The training form in double precision with every parameter random, but small enough not to overflow."""
+    network = build(arch, form="training").double()
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    return network
+
+
+def assert_forms_agree(arch: Architecture) -> None:
+    """Both forms are one function, and the deployed one has the keys and parameters that it should have."""
+    trained = randomised(arch)
+    assert isinstance(trained, type(build(arch)))
+    deployed, x = deploy(trained), photograph(height=SIDE, width=SIDE + 5).double()
+    with torch.no_grad():
+        expected, found = trained(x), deployed(x)
+    assert (expected - found).abs().max() <= 1e-9 * max(expected.abs().max().item(), 1e-3)
+    assert deployed.state_dict().keys() == build(arch).state_dict().keys()
+    cost = arch.graph.cost(SIDE, SIDE)
+    assert (parameters(deployed), parameters(trained)) == (cost.params, cost.training_params)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_every_op_runs_in_both_forms_which_agree(name: str) -> None:
+    assert_forms_agree(sample(name))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_published_systems_agree_in_both_forms(name: str) -> None:
+    assert_forms_agree(load_architecture(f"system:{name}"))
+
+
+@pytest.mark.parametrize("arch", RANDOM, ids=lambda arch: arch.hash[3:11])
+def test_random_architectures_agree_in_both_forms(arch: Architecture) -> None:
+    assert_forms_agree(arch)
+
+
+@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize("form", ["training", "deployed"])
+def test_networks_can_be_trained_and_exported(name: str, form: Form) -> None:
+    network, x = build(sample(name), form=form), photograph(batch=2)
+    network(x).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters() if parameter.requires_grad)
+    program = torch.export.export(network.eval(), (x,))
+    assert torch.allclose(program.module()(x), network(x), atol=1e-6)
+
+
+def test_a_network_enlarges_by_its_scale() -> None:
+    assert build(architecture())(torch.rand(2, 3, 7, 5)).shape == (2, 3, 14, 10)
+
+
+def test_names_depend_on_the_ops_only() -> None:
+    plain = document({"op": "spab", "as": "left"}, "conv")
+    renamed = document({"op": "spab", "as": "other"}, {"op": "conv", "as": "name"})
+    first, second = (build(Architecture(item)) for item in (plain, renamed))
+    assert list(first.state_dict()) == list(second.state_dict())
+    assert {name for name, _ in first.named_children()} == {"conv_1", "spab_1", "conv_2", "conv_3", "pixelshuffle_1"}
+
+
+def test_shared_weights_are_one_module() -> None:
+    arch = architecture({"repeat": 3, "weights": "shared", "block": "spab"})
+    network = build(arch)
+    assert [name for name, _ in network.named_children() if "spab" in name] == ["spab_1"]
+    assert [step.name for step in network.steps if "spab" in step.name] == ["spab_1"] * 3
+    assert parameters(network) == arch.graph.cost(SIDE, SIDE).params
+    assert_forms_agree(arch)
+
+
+@pytest.mark.parametrize("tap", ["conv1", "act1", "conv2", "act2", "conv3"])
+@pytest.mark.parametrize("op", ["spab", "conv_block"])
+def test_taps_are_the_features_they_name(op: str, tap: str) -> None:
+    arch = architecture({"op": op, "as": "b"}, {"op": "concat", "of": ["in", f"b.{tap}"]})
+    network, seen = build(arch), {}
+    block = network.get_submodule(f"{op}_1")
+
+    def keep(name: str) -> Any:
+        return lambda module, inputs, output: seen.update({name: output.clone()})
+
+    for step, conv in enumerate(block.convs, 1):  # type: ignore[arg-type]
+        conv.register_forward_hook(keep(f"conv{step}"))
+    for step, activation in enumerate(block.activations, 1):  # type: ignore[arg-type]
+        activation.register_forward_hook(keep(f"act{step}"))
+    joined: list[Tensor] = []
+    network.get_submodule("concat_1").register_forward_hook(lambda module, inputs, output: joined.append(inputs[1]))
+    network(photograph())
+    assert torch.equal(joined[0], seen[tap])
+
+
+def test_taps_of_shared_weights_are_found_at_every_use() -> None:
+    repeat = {"repeat": 2, "weights": "shared", "block": {"op": "spab", "as": "b"}}
+    arch = architecture(repeat, {"op": "concat", "of": ["in", "body[0].act1", "body[1].act2"]})
+    assert_forms_agree(arch)
+
+
+def test_features_are_freed_after_their_last_reader() -> None:
+    network = build(architecture({"repeat": 6, "block": "conv"}))
+    alive: list[int] = []
+    features: list[weakref.ref[Tensor]] = []
+
+    def watch(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        alive.append(sum(feature() is not None for feature in features))
+        features.append(weakref.ref(output))
+
+    for name, module in network.named_children():
+        if name.startswith("conv"):
+            module.register_forward_hook(watch)
+    gc.collect()
+    with torch.no_grad():
+        network(photograph())
+    assert max(alive) == 1
+
+
+def test_mean_and_gain_are_applied_and_the_mean_added_back() -> None:
+    plain = document(head=[], body=[], tail={"op": "resize", "scale": 2, "mode": "nearest", "in": "image"})
+    changed = {**plain["network"], "input": {"mean": "div2k", "gain": 2}, "output": {"mean": True, "clamp": True}}
+    network, x = build(Architecture({**plain, "network": changed})), photograph()
+    mean = torch.tensor([0.4488, 0.4371, 0.4040]).view(3, 1, 1)
+    expected = nn.functional.interpolate((x - mean) * 2, scale_factor=2) + mean
+    assert torch.allclose(network(x), expected.clamp(0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["flip", "reflect"])
+def test_a_padded_network_returns_the_size_of_its_image(mode: str) -> None:
+    network = build(architecture(input={"pad": {"multiple": 8, "mode": mode}}))
+    assert network(torch.rand(1, 3, 9, 3)).shape == (1, 3, 18, 6)
+
+
+def test_padding_mirrors_with_and_without_the_border() -> None:
+    x = torch.arange(3.0).expand(1, 1, 1, 3)
+    assert padded(x, Pad(8, "flip"))[0, 0, 0].tolist() == [0, 1, 2, 2, 1, 0, 0, 1]
+    assert padded(x, Pad(8, "reflect"))[0, 0, 0].tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
+    assert torch.equal(padded(x, Pad(3, "reflect")), x.expand(1, 1, 3, 3))
+
+
+def test_weights_come_from_a_state_dict_or_a_file(tmp_path: Path) -> None:
+    arch = architecture("spab")
+    state, x = build(arch).state_dict(), photograph()
+    save_file(state, tmp_path / "weights.safetensors")
+    assert torch.equal(build(arch, state)(x), build(arch, tmp_path / "weights.safetensors")(x))
+
+
+def test_weights_that_do_not_fit_are_refused_with_the_first_key() -> None:
+    state = build(architecture("spab")).state_dict()
+    with pytest.raises(BuildError, match=r"have no 'spab_2\.convs\.0\.weight'"):
+        build(architecture("spab", "spab"), state)
+    with pytest.raises(
+        BuildError, match=r"'conv_1\.weight' of shape \(8, 3, 3, 3\) where the network has \(4, 3, 3, 3\)"
+    ):
+        build(architecture("spab", width=4), state)
+    with pytest.raises(BuildError, match=r"'spab_1\.convs\.0\.weight', which the network lacks"):
+        build(architecture(), state)
+
+
+def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").write_bytes(b"no weights")
+    for name in ("weights.safetensors", "missing.safetensors"):
+        with pytest.raises(BuildError, match="cannot be read"):
+            build(architecture(), tmp_path / name)
+
+
+def test_the_first_convolution_is_trained_on_an_input_of_usual_range() -> None:
+    arch = architecture(input={"gain": 255})
+    trained, deployed = build(arch, form="training"), build(arch)
+    assert torch.equal(
+        trained.get_submodule("conv_1")(255 * torch.ones(1, 3, 4, 4)).isfinite(), torch.ones(1, 8, 4, 4) > 0
+    )
+    assert trained.state_dict()["conv_1.conv.weight"].shape == deployed.state_dict()["conv_1.weight"].shape
+    assert_forms_agree(arch)
