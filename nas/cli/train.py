@@ -79,6 +79,7 @@ def train(
     if result.diverged:
         raise MeasurementError(f"The training diverged after step {result.step}; lower the recipe's learning rate.")
     document = {"recipe": wanted.name, "seed": seed, **written(architecture, trainer, images, result, out)}
+    (out / "model.json").write_text(json.dumps({**document, "architecture": architecture.to_dict()}, indent=2) + "\n")
     emit(document, as_json=as_json, table=lambda: rows(columns("", "", left=2), facts(document)))
 
 
@@ -98,7 +99,7 @@ def written(
     save_file(
         {name: value.contiguous().cpu() for name, value in deployed.state_dict().items()}, out / "weights.safetensors"
     )
-    document = {
+    return {
         "hash": architecture.hash,
         "data": images.name,
         "steps": result.step,
@@ -108,8 +109,6 @@ def written(
         **asdict(quality),
         "bicubic_psnr_db": bicubic_psnr_db(images),
     }
-    (out / "model.json").write_text(json.dumps({**document, "architecture": architecture.to_dict()}, indent=2) + "\n")
-    return document
 
 
 @commands.command("evaluate")
