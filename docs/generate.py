@@ -88,11 +88,8 @@ def one_route(title: str, route: dict[str, Any]) -> Iterator[str]:
     parameters = [parameter(one) for one in route.get("parameters", [])]
     if parameters:
         yield "\n".join(["| parameter | where | required | what |", "|---|---|---|---|", *parameters])
-    yield (
-        "Answers: "
-        + ", ".join(f"{code} {answer['description']}" for code, answer in sorted(route["responses"].items()))
-        + "."
-    )
+    answers = sorted((code, answer["description"].rstrip(".")) for code, answer in route["responses"].items())
+    yield "Answers: " + ", ".join(f"{code} ({words})" for code, words in answers) + "."
 
 
 def parameter(one: dict[str, Any]) -> str:
@@ -117,7 +114,7 @@ def one_command(command: Any, name: str) -> Iterator[str]:
         for member, sub in members.items():
             yield from one_command(sub, f"{name} {member}")
         return
-    usage = " ".join([name, *(f"{metavar(one)}" for one in command.params if one.param_type_name == "argument")])
+    usage = " ".join([name, *(metavar(one) for one in command.params if one.param_type_name == "argument")])
     yield f"## `{usage}`\n\n{inspect.cleandoc(command.help or '')}"
     lines = [option(one) for one in command.params if one.param_type_name == "option"]
     if lines:
@@ -125,13 +122,15 @@ def one_command(command: Any, name: str) -> Iterator[str]:
 
 
 def metavar(argument: Any) -> str:
-    name = argument.human_readable_name.upper() + ("..." if argument.nargs == -1 else "")
+    name = (argument.metavar or argument.name.upper()).strip("[].")
+    name += "..." if argument.nargs == -1 else ""
     return name if argument.required else f"[{name}]"
 
 
 def option(one: Any) -> str:
     shown = one.show_default if isinstance(one.show_default, str) else one.default
-    text = "" if one.is_flag or shown is None or callable(shown) else f"`{shown}`" if shown != [] else ""
+    silent = one.is_flag or callable(shown) or shown in (None, "", [])
+    text = "required" if one.required else "" if silent else f"`{shown}`"
     return f"| `{', '.join(one.opts)}` | {text} | {cell(one.help or '')} |"
 
 
