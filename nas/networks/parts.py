@@ -59,14 +59,31 @@ class Row:
     Args:
         taps: Centre taps, by input channel.
         bias: The bias.
+        window: What takes the place of a centre tap of 1, odd sides; where it does not fit, the centre tap stays.
         rest: Factor of what the weights were before.
         cleared: Input channels of which nothing remains whatever ``rest`` is.
     """
 
     taps: Tensor
     bias: float = 0.0
+    window: Tensor = field(default_factory=lambda: torch.ones(1, 1))
     rest: float = 0.0
     cleared: tuple[int, ...] = ()
+
+    def agrees(self, other: "Row") -> bool:
+        """Whether two rows ask for the same."""
+        same = (self.bias, self.rest, self.cleared) == (other.bias, other.rest, other.cleared)
+        return same and torch.equal(self.taps, other.taps) and torch.equal(self.window, other.window)
+
+    def write(self, weight: Tensor) -> None:
+        """Change the weights (inputs, height, width) of one output channel."""
+        weight *= self.rest
+        weight[list(self.cleared)] = 0
+        fits = all(own <= side for own, side in zip(self.window.shape, weight.shape[1:], strict=True))
+        window = self.window if fits else torch.ones(1, 1)
+        top, left = ((side - own) // 2 for side, own in zip(weight.shape[1:], window.shape, strict=True))
+        inside = weight[:, top : top + window.shape[0], left : left + window.shape[1]]
+        inside += (self.taps[:, None, None] * window).to(weight)
 
 
 @dataclass
@@ -85,10 +102,7 @@ class Plan:
         """Ask for one output channel; raises NoWayError when it was asked for otherwise."""
         if conv.fixed or (row.bias and not conv.biased):
             raise NoWayError
-        rows = self.rows.setdefault(id(conv.module), {})
-        known = rows.setdefault(channel, row)
-        same = (known.bias, known.rest, known.cleared) == (row.bias, row.rest, row.cleared)
-        if not (same and torch.equal(known.taps, row.taps)):
+        if not self.rows.setdefault(id(conv.module), {}).setdefault(channel, row).agrees(row):
             raise NoWayError
         self.convs[id(conv.module)] = conv
 
@@ -104,11 +118,8 @@ class Plan:
         for key, rows in self.rows.items():
             conv = self.convs[key]
             weight, bias = conv.kernel()
-            height, width = (side // 2 for side in weight.shape[2:])
             for channel, row in rows.items():
-                weight[channel] *= row.rest
-                weight[channel, list(row.cleared)] = 0
-                weight[channel, :, height, width] += row.taps.to(weight)
+                row.write(weight[channel])
                 if bias is not None:
                     bias[channel] = row.bias
             conv.assign(weight, bias)
@@ -186,6 +197,11 @@ class ConvPart(Part):
         return isinstance(conv, nn.Conv2d) and conv.groups > 1
 
     @property
+    def dense(self) -> bool:
+        """Whether the taps of the window are neighbours."""
+        return self._conv().dilation in (1, (1, 1))
+
+    @property
     def biased(self) -> bool:
         """Whether there is a bias to set."""
         return self.kernel()[1] is not None
@@ -237,7 +253,9 @@ class ConvPart(Part):
     def hold(self, block: range, plan: Plan, *, value: float = 0.0, rest: float = 0.0) -> None:
         """Plan for channels of the result to be a constant."""
         for channel in block:
-            plan.write(self, channel, Row(torch.zeros(self.kernel()[0].shape[1], dtype=torch.float64), value, rest))
+            plan.write(
+                self, channel, Row(torch.zeros(self.kernel()[0].shape[1], dtype=torch.float64), value, rest=rest)
+            )
 
 
 @dataclass(frozen=True)

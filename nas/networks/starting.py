@@ -1,11 +1,13 @@
-"""Starting values: an untrained network that already enlarges an image to the nearest pixel, where it can.
+"""Starting values: an untrained network that already enlarges an image as plain interpolation does, where it can.
 
 From random weights a small network trains for thousands of steps only to reach bicubic. So the image is carried from
 the input to the output by the centre taps of a few channels: the first convolution copies the three colours, whatever
-comes after passes them on (through an activation as a pair of x and -x, through a gate held open), and the last copies
-each colour to its sub-pixels; all else that reaches the output begins small.
+comes after passes them on (through an activation as a pair of x and -x, through a gate held open), and the last makes
+each colour's sub-pixels, by the parabola through three pixels where its window has them, else the nearest; all else
+that reaches the output begins small.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -106,6 +108,14 @@ def cheapest(parts: list[Part], output: int, banned: set[Hop]) -> list[Hop] | No
     return way[::-1]
 
 
+def interpolation(size: int) -> list[torch.Tensor]:
+    """Return the 3x3 windows that make ``size`` sub-pixels of a pixel, by the parabola through three pixels."""
+    side = math.isqrt(size)
+    places = (torch.arange(side, dtype=torch.float64) + 0.5) / side - 0.5
+    taps = torch.stack([places * (places - 1) / 2, 1 - places**2, places * (places + 1) / 2], dim=1)
+    return [torch.outer(taps[row], taps[column]) for row in range(side) for column in range(side)]
+
+
 def writes(part: Part) -> bool:
     """Whether a part puts the colours into channels of its own: a convolution that sees them all, or a fixed one."""
     return isinstance(part, ConvPart) and (part.fixed or not part.grouped)
@@ -185,9 +195,18 @@ class Walk:
         if final:
             through = self.passed(result, stretch, Plan(self.parts), LITTLE)
             result = replace(result, scale=1 / through.scale, offset=(self.wanted() - through.offset) / through.scale)
-        return self.write(conv, carried, result, LITTLE if final else 0.0)
+        return self.write(conv, carried, result, self.windows(conv, stretch, len(blocks[0])), LITTLE if final else 0.0)
 
-    def write(self, conv: ConvPart, carried: Carried, result: Carried, rest: float) -> Carried:
+    def windows(self, conv: ConvPart, stretch: list[Hop], size: int) -> list[torch.Tensor]:
+        """Return what stands for a centre tap in each channel of a block."""
+        shuffles = [
+            part.size for part in (self.parts[number] for number, _ in stretch) if isinstance(part, ShufflePart)
+        ]
+        return interpolation(size) if len(shuffles) == 1 and conv.dense else [torch.ones(1, 1)] * size
+
+    def write(
+        self, conv: ConvPart, carried: Carried, result: Carried, windows: list[torch.Tensor], rest: float
+    ) -> Carried:
         """Plan the rows of a convolution that turn what is carried into ``result``, or as near as it can."""
         matrix, offset = carried.reading(conv.widths[0])
         cleared = tuple(matrix.any(0).nonzero()[:, 0].tolist())
@@ -196,9 +215,9 @@ class Walk:
             result, biases = replace(result, offset=result.offset - biases), torch.zeros_like(biases)
         for number, block in enumerate(result.blocks):
             colour, sign = number % COLOURS, -1.0 if number >= COLOURS else 1.0
-            row = Row(sign * result.scale * matrix[colour], sign * biases[colour].item(), rest, cleared)
-            for channel in block:
-                self.plan.write(conv, channel, row)
+            taps, bias = sign * result.scale * matrix[colour], sign * biases[colour].item()
+            for channel, window in zip(block, windows, strict=True):
+                self.plan.write(conv, channel, Row(taps, bias, window, rest, cleared))
         return result
 
     def found(self, conv: ConvPart, carried: Carried, stretch: list[Hop], final: bool) -> Carried:
