@@ -164,7 +164,7 @@ def test_a_void_window_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_throttled_device_gives_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     hot = Conditions(lambda: Snapshot(event_reasons=("hw_thermal_slowdown",)))
     monkeypatch.setattr(screening, "conditions_of", lambda device: hot)
-    found = measure(upscaler())
+    found = Screen(sizes=SIZES, rule=StopRule(cap_s=0.05)).measure(upscaler(), upscaler())
     assert found.status == "failed"
     assert "passes were dropped, the last one because of: hw_thermal_slowdown" in found.reason
     assert set(found.drops) == {"hw_thermal_slowdown"}
