@@ -8,7 +8,7 @@ from nas.evaluate.latency import statistics
 from nas.evaluate.latency.measurement import Bounds, Measurement
 from nas.evaluate.latency.readings import Unavailable, number, why_not
 from nas.evaluate.latency.statistics import Estimate
-from nas.evaluate.latency.window import Rows, Window
+from nas.evaluate.latency.window import Rows, Window, calmest
 
 LAUNCH_BOUND = 1.1
 """Eager time over graph time above which the host sets the time."""
@@ -16,7 +16,7 @@ LAUNCH_BOUND = 1.1
 
 def with_window(facts: Measurement, windows: Sequence[Window]) -> Measurement:
     """The measurement with the numbers of its windows; all void, the calmest one counts and the result is unstable."""
-    best = min(windows, key=lambda window: (window.void, abs(window.drift)))
+    best = calmest(windows)
     before, after = best.halves_ms
     doubt = _doubt(best, len(windows))
     return replace(

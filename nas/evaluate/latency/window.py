@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from nas.evaluate.latency import statistics
-from nas.evaluate.latency.conditions import Conditions
+from nas.evaluate.latency.conditions import Conditions, invalid_reason
 from nas.evaluate.latency.statistics import Estimate, StopRule
 from nas.evaluate.latency.timers import Sample, Timer
+
+MOST_WINDOWS = 3
+"""Windows whose baseline drifted before the result is called unstable."""
 
 _LONGEST_BACKOFF_S = 1.0
 
@@ -48,6 +51,11 @@ class Window:
     def rounds(self) -> int:
         """Rounds that were kept."""
         return len(self.candidate_ms[0])
+
+    @property
+    def invalid(self) -> str:
+        """Why so many rounds were dropped that this is no measurement, or empty."""
+        return invalid_reason(self.drops, self.rounds)
 
     @property
     def short(self) -> bool:
@@ -111,6 +119,22 @@ def run_window(timer: Timer, rivals: Rivals, rule: StopRule, conditions: Conditi
             _keep(window, samples)
         window.stopped = _stop(window, rule, elapsed_s=time.monotonic() - begin)
     return window
+
+
+def windows_until_calm(timer: Timer, rivals: Rivals, rule: StopRule, conditions: Conditions) -> list[Window]:
+    """Windows until one is not void, at most three; an invalid one ends the series."""
+    windows: list[Window] = []
+    while len(windows) < MOST_WINDOWS:
+        window = run_window(timer, rivals, rule, conditions)
+        windows.append(window)
+        if window.invalid or not window.void:
+            break
+    return windows
+
+
+def calmest(windows: Sequence[Window]) -> Window:
+    """The window to report: one that is not void, else the one that drifted least."""
+    return min(windows, key=lambda window: (window.void, abs(window.drift)))
 
 
 def _round(timer: Timer, rivals: Rivals, *, candidate_first: bool) -> list[tuple[Sample, Sample]]:

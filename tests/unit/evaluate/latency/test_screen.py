@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from nas.errors import RequestError
-from nas.evaluate.latency import Measurement, Screen, Settings, Shape, StopRule, device_record, lease, screen, screening
+from nas.evaluate.latency import Measurement, Screen, Settings, Shape, StopRule, device_record, lease, screen
 from nas.evaluate.latency.conditions import Conditions, Snapshot, conditions_of
 from tests.unit.evaluate.latency.networks import BreaksLater, Broken, Hungry, Nan, NoImage, upscaler
 
@@ -163,7 +163,7 @@ def test_a_void_window_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_throttled_device_gives_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     hot = Conditions(lambda: Snapshot(event_reasons=("hw_thermal_slowdown",)))
-    monkeypatch.setattr(screening, "conditions_of", lambda device: hot)
+    monkeypatch.setattr("nas.evaluate.latency.screening.conditions_of", lambda device: hot)
     found = Screen(sizes=SIZES, rule=StopRule(cap_s=0.05)).measure(upscaler(), upscaler())
     assert found.status == "failed"
     assert "passes were dropped, the last one because of: hw_thermal_slowdown" in found.reason
