@@ -1,0 +1,1 @@
+"""Ready-made spaces, published systems, recipes and challenges, as data; read through ``importlib.resources``."""
