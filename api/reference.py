@@ -1,6 +1,7 @@
 """The reference at ``/docs``: the OpenAPI description as a page that needs no script and no network."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
@@ -52,7 +53,7 @@ def _groups(openapi: Description) -> Iterator[str]:
 def _operation(openapi: Description, method: str, path: str, operation: Description) -> str:
     title = (
         f'<span class="method">{method.upper()}</span> <code>{escape(path)}</code> '
-        f'<span class="hint">{escape(operation["description"])}</span>'
+        f'<span class="hint">{_words(operation["description"])}</span>'
     )
     rows = "".join(_parameter(one) for one in operation.get("parameters", []))
     table = f"<h3>Parameters</h3><table><tbody>{rows}</tbody></table>" if rows else ""
@@ -78,13 +79,17 @@ def _fields(openapi: Description, schema: Description) -> str:
 
 
 def _row(name: str, note: str, kind: str, words: str) -> str:
-    cells = (f"<code>{escape(name)}</code>", escape(note), f"<code>{escape(kind)}</code>", escape(words))
+    cells = (f"<code>{escape(name)}</code>", escape(note), f"<code>{escape(kind)}</code>", _words(words))
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _words(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _answer(openapi: Description, code: str, answer: Description) -> str:
     schemas = [one["schema"] for one in answer.get("content", {}).values() if one.get("schema", {}).get("$ref")]
-    words = f"<b>{escape(code)}</b> {escape(answer['description'])}"
+    words = f"<b>{escape(code)}</b> {_words(answer['description'])}"
     return words + "".join(_fields(openapi, schema) for schema in schemas if code.startswith("2"))
 
 
@@ -96,6 +101,11 @@ def _resolved(openapi: Description, schema: Description) -> Description:
 
 
 def _kind(schema: Description) -> str:
+    default = f" = {json.dumps(schema['default'])}" if "default" in schema else ""
+    return _plain_kind(schema) + default
+
+
+def _plain_kind(schema: Description) -> str:
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "anyOf" in schema:
@@ -104,8 +114,7 @@ def _kind(schema: Description) -> str:
         return " | ".join(map(str, schema["enum"]))
     if "items" in schema:
         return f"list of {_kind(schema['items'])}"
-    default = f" = {json.dumps(schema['default'])}" if "default" in schema else ""
-    return str(schema.get("const", schema.get("type", "any"))) + default
+    return str(schema.get("const", schema.get("type", "any")))
 
 
 def _problems() -> Iterator[str]:

@@ -116,7 +116,7 @@ class _Found:
         """Whether the trial reaches the gate, which nothing does before the baseline is trained."""
         gate = self.search.baseline.get("gate_psnr_db")
         psnr_db = trial.metrics.get("psnr_db")
-        return gate is not None and psnr_db is not None and bool(psnr_db >= gate)
+        return gate is not None and psnr_db is not None and scoring.passes(psnr_db, gate)
 
 
 def _feasible(trial: Trial) -> bool:
@@ -135,14 +135,8 @@ def _values(trial: Trial, objectives: Sequence[str]) -> list[float]:
 
 
 def _scored(baseline: Document) -> Document:
-    edition = scoring.load_edition(baseline.get("edition", scoring.DEFAULT_EDITION))
-    own = scoring.score(
-        baseline["latency_ms"],
-        baseline["params"],
-        baseline["flops"],
-        baseline_runtime_ms=baseline["latency_ms"],
-        edition=edition,
-    )
+    latency_ms, edition = baseline["latency_ms"], baseline.get("edition")
+    own = scoring.score(latency_ms, baseline["params"], baseline["flops"], latency_ms, edition)
     parts = dict(zip(SCORES, (own.final, own.runtime, own.params, own.flops), strict=True))
     return {**baseline, "latency_ratio": 1.0, **parts}
 

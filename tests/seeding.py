@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -54,13 +55,15 @@ def start_search(store: Store, *, name: str = "a search", count: int = 12) -> Cl
     return claimed.claim
 
 
+@lru_cache
 def sample(count: int) -> list[Architecture]:
-    """Architectures of the ready-made space, all different."""
+    """Architectures of the ready-made space, all different and within its bounds."""
     space, rng = load_space("span"), random.Random(7)
     found: dict[str, Architecture] = {}
     while len(found) < count:
         architecture = space.sample(rng)
-        found[architecture.hash] = architecture
+        if all(bound.violation(asdict(cost(architecture))) <= 0 for bound in space.require):
+            found[architecture.hash] = architecture
     return list(found.values())
 
 

@@ -33,7 +33,7 @@ function palette(box) {
 function candidates(trials, colour) {
   const complete = (trial) => trial.state === "complete";
   return {
-    name: "Candidates", mode: "markers", type: "scatter",
+    mode: "markers", type: "scatter",
     x: trials.map((trial) => trial.metrics.latency_ms), y: trials.map((trial) => trial.metrics.psnr_db),
     marker: { size: 8, color: colour.faint, symbol: trials.map((trial) => (complete(trial) ? "circle" : "circle-open")) },
     text: trials.map((trial) => `trial ${trial.number}, ${escape(trial.state)}`),
@@ -47,7 +47,7 @@ function line(points, colour) {
   const sorted = [...points].sort((a, b) => a.latency_ms - b.latency_ms || b.psnr_db - a.psnr_db);
   const steps = sorted.filter((point) => point.psnr_db > best && ((best = point.psnr_db), true));
   return {
-    mode: "lines", type: "scatter", hoverinfo: "skip", showlegend: false,
+    mode: "lines", type: "scatter", hoverinfo: "skip",
     x: steps.map((point) => point.latency_ms), y: steps.map((point) => point.psnr_db),
     line: { color: colour.accent, width: 2, shape: "hv" },
   };
@@ -55,7 +55,7 @@ function line(points, colour) {
 
 function winners(points, colour) {
   return {
-    name: "Front", mode: "markers", type: "scatter", customdata: points.map((point) => point.hash),
+    mode: "markers", type: "scatter", customdata: points.map((point) => point.hash),
     x: points.map((point) => point.latency_ms), y: points.map((point) => point.psnr_db),
     error_x: { type: "data", symmetric: false, thickness: 1, width: 3, color: colour.accent, ...spread(points) },
     marker: { size: 11, color: points.map((point) => (point.eligible ? colour.accent : colour.raised)), line: { color: colour.accent, width: 2 } },
@@ -71,7 +71,7 @@ const spread = (points) => ({
 
 function baseline(point, colour) {
   return {
-    name: `${escape(point.name)} (baseline)`, mode: "markers", type: "scatter", x: [point.latency_ms], y: [point.psnr_db],
+    mode: "markers", type: "scatter", x: [point.latency_ms], y: [point.psnr_db],
     marker: { size: 13, symbol: "diamond", color: colour.warm },
     hovertemplate: `${escape(point.name)}, same recipe<br>%{y:.2f} dB, %{x:.3f} ms<extra>baseline</extra>`,
   };
@@ -84,11 +84,11 @@ function layout(box, { tried, front, colour }) {
   return {
     autosize: true, paper_bgcolor: "transparent", plot_bgcolor: "transparent", hovermode: "closest", dragmode: "pan",
     font: { family: getComputedStyle(box).fontFamily, size: 12, color: colour.soft },
-    margin: { l: 54, r: 16, t: 72, b: 48 },
-    legend: { orientation: "h", x: 0, y: -0.16, yanchor: "top" },
+    margin: { l: 66, r: 34, t: 72, b: 50 },
+    showlegend: false,
     hoverlabel: { bgcolor: colour.raised, bordercolor: colour.line, font: { color: colour.ink } },
-    xaxis: { ...axis, title: { text: "Latency, ms" }, range: x },
-    yaxis: { ...axis, title: { text: "PSNR, dB" }, range: heights(tried, front), tickformat: ".2f" },
+    xaxis: { ...axis, title: { text: "Latency, ms", standoff: 10 }, range: x },
+    yaxis: { ...axis, title: { text: "PSNR, dB", standoff: 14 }, range: heights(tried, front), tickformat: ".2f" },
     shapes: [...measured.map((system) => upright(system, colour)), ...gate(front, colour)],
     annotations: [...labels(box, measured, x, colour), ...gateLabel(front, colour)],
   };
@@ -118,7 +118,7 @@ const gate = ({ gate_psnr_db: height }, colour) =>
   height == null ? [] : [{ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: height, y1: height, line: { color: colour.warm, width: 1.5, dash: "dash" } }];
 
 const gateLabel = ({ gate_psnr_db: height }, colour) =>
-  height == null ? [] : [{ text: `gate ${db(height)} dB`, xref: "paper", yref: "y", x: 1, y: height, xanchor: "right", yanchor: "bottom", showarrow: false, font: { color: colour.warm } }];
+  height == null ? [] : [{ text: `gate ${db(height)} dB`, xref: "paper", yref: "y", x: 0, y: height, xanchor: "left", yanchor: "bottom", showarrow: false, font: { color: colour.warm } }];
 
 // Upright labels above the plot, moved aside where two systems are as fast.
 function labels(box, systems, [low, high], colour) {

@@ -47,7 +47,8 @@ function form(spaces, datasets, recipes) {
     h("details", {}, h("summary", {}, "Sampler, objectives and bounds"),
       h("fieldset", {}, h("legend", {}, "Objectives"), objectives),
       h("div", { class: "pair" }, field("sampler", "Sampler", select(SAMPLERS, "auto")), field("seed", "Seed", h("input", { type: "number", min: 0, value: 0 }))),
-      field("require", "Bounds", h("textarea", { rows: 3, spellcheck: "false", placeholder: "latency_ms <= 10" }), "One on a line, such as params <= 276000.")),
+      field("require", "Bounds", h("textarea", { rows: 3, spellcheck: "false", placeholder: "latency_ms <= 10" }), "One on a line, such as params <= 276000."),
+      h("label", { class: "check" }, h("input", { type: "checkbox", name: "warm" }), "begin with the published systems that fit the space")),
     h("div", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Start the search"), h("a", { class: "button", href: "#/" }, "Back")));
   space.addEventListener("change", () => {
     own.hidden = space.value !== OWN;
@@ -79,7 +80,7 @@ async function request(fields) {
   const space = fields.space.value === OWN ? (await post("/v1/spaces/check", chosenSpace(fields))).document : fields.space.value;
   const picked = [...fields.objectives].filter((box) => box.checked).map((box) => box.value);
   const lines = fields.require.value.split("\n").map((line) => line.trim()).filter(Boolean);
-  const given = { name: fields.name.value, data: fields.data.value, recipe: fields.recipe.value, sampler: fields.sampler.value, device: fields.device.value };
+  const given = { name: fields.name.value, data: fields.data.value, recipe: fields.recipe.value, sampler: fields.sampler.value, device: fields.device.value, warm_start: fields.warm.checked };
   return { ...given, space, objectives: picked, require: lines, trials: Number(fields.trials.value), seed: Number(fields.seed.value) };
 }
 

@@ -42,7 +42,7 @@ function soon(view) {
   view.timer ??= setTimeout(async () => {
     view.timer = undefined;
     if (view.signal.aborted) return;
-    await update(view).catch((error) => view.signal.aborted || fill(view.notice, failure(error, () => soon(view))));
+    await update(view).catch((error) => view.signal.aborted || fill(view.messages, failure(error, () => soon(view))));
   }, REFRESH_MS);
 }
 
@@ -50,7 +50,7 @@ async function update(view) {
   const [search, front] = await Promise.all([get(`/v1/searches/${view.id}`, view.signal), get(`/v1/searches/${view.id}/front`, view.signal)]);
   Object.assign(view, { search, front });
   document.title = `${search.name || search.space} – ${search.trials.finished} of ${search.trials.asked}`;
-  fill(view.notice, search.error && h("div", { class: "notice bad", role: "alert" }, h("p", {}, search.error)));
+  fill(view.messages, search.error && h("div", { class: "notice bad", role: "alert" }, h("p", {}, search.error)));
   head(view);
   figures(view);
   frontTable(view);
@@ -59,10 +59,10 @@ async function update(view) {
 }
 
 function layOut(main, view) {
-  for (const part of ["head", "notice", "figures", "chart", "legend", "table"]) view[part] = h("div", { class: part });
+  for (const part of ["head", "messages", "figures", "chart", "legend", "table"]) view[part] = h("div", { class: part });
   view.chart.setAttribute("role", "img");
   const section = (title, ...parts) => h("section", { class: "card", "aria-label": title }, h("h3", {}, title), ...parts);
-  fill(main, view.head, view.notice, view.figures,
+  fill(main, view.head, view.messages, view.figures,
     section("PSNR against latency", view.legend, view.chart),
     section("The front", view.table));
 }
@@ -76,13 +76,13 @@ function showLink({ link }, state) {
 function head(view) {
   const { search } = view;
   const { request } = search;
-  const facts = [search.space, request.data, `recipe ${search.recipe}`, `${request.sampler} sampler`, `seed ${request.seed}`, request.device];
+  const facts = [search.space, request.data, `recipe ${search.recipe}`, `${request.sampler} sampler`, `seed ${request.seed}`, `device ${request.device}`];
   const act = (verb) => async () => {
     try {
       await post(`/v1/searches/${search.id}/${verb}`);
       await update(view);
     } catch (error) {
-      fill(view.notice, failure(error));
+      fill(view.messages, failure(error));
     }
   };
   const button = (verb, words) => h("button", { type: "button", onclick: act(verb), "data-key": verb }, words);
@@ -112,14 +112,14 @@ function progress({ trials, started_at: from, finished_at: to, status }) {
 function figures({ figures: box, front, search }) {
   const { baseline } = front;
   const eligible = front.points.filter((point) => point.eligible).length;
-  const figure = (title, value, note) => h("div", { class: "figure" }, h("dt", {}, title), h("dd", {}, value, note && h("small", {}, note)));
+  const figure = (title, value, note) => h("div", { class: "figure" }, h("dt", {}, title), h("dd", {}, value), note && h("dd", { class: "hint" }, note));
   const seeds = baseline.seeds === 1 ? "one paired seed" : `${baseline.seeds} seeds`;
   fill(box, h("dl", {},
     figure("On the front", count(front.points.length), front.points.length ? `${eligible} pass the gate` : null),
-    figure("Best PSNR", db(front.points.length ? Math.max(...front.points.map((point) => point.psnr_db)) : null), " dB"),
-    figure("Gate", db(front.gate_psnr_db), front.gate_psnr_db == null ? "not trained yet" : ` dB, ${seeds}`),
-    figure(`Baseline ${baseline.name ?? ""}`, ms(baseline.latency_ms), baseline.latency_ms == null ? "not measured yet" : " ms"),
-    figure("Hypervolume", fixed(4)(front.hypervolume)),
+    figure("Best PSNR, dB", db(front.points.length ? Math.max(...front.points.map((point) => point.psnr_db)) : null), front.points.length ? "of the front" : null),
+    figure("Gate, dB", db(front.gate_psnr_db), front.gate_psnr_db == null ? "not trained yet" : `${baseline.name} less its margin, ${seeds}`),
+    figure("Baseline, ms", ms(baseline.latency_ms), baseline.latency_ms == null ? "not measured yet" : baseline.name),
+    figure("Hypervolume", fixed(4)(front.hypervolume), front.objectives.join(", ")),
     figure("Device", front.device?.name ?? search.request.device, front.protocol)));
 }
 
@@ -132,8 +132,15 @@ async function chart(view) {
     fill(legend, h("p", { class: "empty" }, ENDED.has(view.search.status) ? "This search ended before anything was measured." : "Points appear here as soon as something is measured."));
     return;
   }
-  fill(legend, h("p", { class: "hint" }, "Up and to the left is better. Open circles were stopped early; dotted lines are published systems timed on this device."));
+  fill(legend, key(front));
   box.setAttribute("aria-label", `Scatter of PSNR against latency: ${front.points.length} networks on the front; the table below lists them.`);
   const onpick = (hash) => showArchitecture(view, front.points.find((point) => point.hash === hash));
   await draw(box, { trials, front, onpick });
+}
+
+function key({ baseline }) {
+  const entry = (kind, words) => h("span", {}, h("i", { class: `mark ${kind}`, "aria-hidden": "true" }), words);
+  return h("p", { class: "hint key" },
+    entry("passing", "on the front, passes the gate"), entry("point", "on the front"), entry("candidate", "candidate"), entry("early", "stopped early"),
+    baseline.name && entry("baseline", `${baseline.name}, the baseline`), baseline.name && entry("system", "latency of a published system here"));
 }

@@ -30,8 +30,6 @@ def count_architecture(wanted: ArchitectureToCost, session: Reading) -> CostView
 @router.post("/score")
 def score_figures(figures: FiguresToScore) -> ScoreView:
     """The challenge's score of these figures, and its parts."""
-    edition = scoring.load_edition(figures.edition)
     given = figures.baseline_runtime_ms
-    baseline = edition.baseline.runtime_ms if given is None else given
-    scored = scoring.score(figures.runtime_ms, figures.params, figures.flops, baseline, edition)
+    scored = scoring.score(figures.runtime_ms, figures.params, figures.flops, given, figures.edition)
     return ScoreView.model_validate(scored)
