@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from nas.errors import BuildError
-from nas.language import IMAGE, Architecture, Graph, Pad, Ref
+from nas.language import IMAGE, Architecture, Graph, Ref
 from nas.networks.calls import Call, Form, call
 from nas.networks.conv import Unscaled
+from nas.networks.padding import padded
 from nas.ops.conv import Conv
 
 Weights = Path | str | Mapping[str, Tensor]
@@ -117,7 +118,7 @@ class Network(nn.Module):
             image = image - self.mean
         if spec.gain != 1.0:
             image = image * spec.gain
-        return image if spec.pad is None else padded(image, spec.pad)
+        return image if spec.pad is None else padded(image, spec.pad.multiple, spec.pad.mode)
 
     def finished(self, result: Tensor, image: Tensor) -> Tensor:
         """Return the result cropped to the image, shifted back and limited to [0, 1], as far as asked for."""
@@ -128,19 +129,6 @@ class Network(nn.Module):
         if graph.result.mean:
             result = result + self.mean
         return result.clamp(0, 1) if graph.result.clamp else result
-
-
-def padded(image: Tensor, pad: Pad) -> Tensor:
-    """Mirror an image at its right and lower border until both sides are multiples; ``flip`` repeats the border."""
-    rows, columns = (_mirrored(side, pad, image.device) for side in image.shape[-2:])
-    return image[..., rows[:, None], columns]
-
-
-def _mirrored(side: int, pad: Pad, device: torch.device) -> Tensor:
-    repeated = 1 if pad.mode == "flip" else 0
-    period = max(2 * side - 2 + 2 * repeated, 1)
-    position = torch.arange(-(-side // pad.multiple) * pad.multiple, device=device) % period
-    return torch.minimum(position, (period - repeated - position).abs())
 
 
 def build(arch: Architecture, weights: Weights | None = None, form: Form = "deployed") -> Network:

@@ -17,6 +17,10 @@ STEPS: dict[str, dict[str, Any]] = {
     "slice": {"channels": [1, 7]},
     "resize": {"scale": 2},
     "pixelshuffle": {"scale": 2},
+    "multiply": {"of": ["head", "in"]},
+    "repeat_channels": {"times": 2},
+    "safm": {"split": 3},
+    "involution": {"groups": 2},
 }
 """Fields of the ops that cannot do without."""
 
@@ -37,7 +41,9 @@ def sample(name: str) -> Architecture:
     """A small architecture that has the op ``name`` in it."""
     step = {"op": name, **STEPS.get(name, {})}
     if registry()[name].kind == "training":
-        return architecture({"op": "conv", "train": step}, {"op": "conv", "train": step, "bias": False})
+        groups = 8 if name == "multi_kernel" else 1
+        conv = {"op": "conv", "groups": groups, "train": step}
+        return architecture(conv, {**conv, "bias": False})
     if name == "resize":
         return architecture(tail={"op": "pixelshuffle", "kernel": 3, "plus": {**step, "in": "image"}})
     if name == "pixelshuffle":

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nas.errors import BuildError
-from nas.language import Architecture, Pad, load_architecture, load_space, system_names
+from nas.language import Architecture, load_architecture, load_space, system_names
 from nas.networks import Form, build, deploy
-from nas.networks.network import padded
+from nas.networks.padding import padded
 from nas.ops import registry
 from tests.unit.networks.samples import SIDE, architecture, document, photograph, sample
 
@@ -153,9 +153,9 @@ def test_a_padded_network_returns_the_size_of_its_image(mode: str) -> None:
 
 def test_padding_mirrors_with_and_without_the_border() -> None:
     x = torch.arange(3.0).expand(1, 1, 1, 3)
-    assert padded(x, Pad(8, "flip"))[0, 0, 0].tolist() == [0, 1, 2, 2, 1, 0, 0, 1]
-    assert padded(x, Pad(8, "reflect"))[0, 0, 0].tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
-    assert torch.equal(padded(x, Pad(3, "reflect")), x.expand(1, 1, 3, 3))
+    assert padded(x, 8, "flip")[0, 0, 0].tolist() == [0, 1, 2, 2, 1, 0, 0, 1]
+    assert padded(x, 8, "reflect")[0, 0, 0].tolist() == [0, 1, 2, 1, 0, 1, 2, 1]
+    assert torch.equal(padded(x, 3, "reflect"), x.expand(1, 1, 3, 3))
 
 
 def test_weights_come_from_a_state_dict_or_a_file(tmp_path: Path) -> None:
