@@ -9,9 +9,10 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISampler, RandomSampler
+from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler
 
 from nas.errors import UnknownNameError
+from nas.search.gp import VectorSampler
 from nas.search.tpe import Observations, TreeSampler
 
 TREE_SAMPLERS = frozenset({"tpe", "random"})
@@ -65,7 +66,7 @@ def make(name: str, *, seed: int, trials: int, memo: Observations) -> BaseSample
         "tpe": lambda: TreeSampler(memo, seed=seed, n_startup_trials=startup(trials)),
         "nsga2": lambda: NSGAIISampler(seed=seed, population_size=population(trials)),
         "nsga3": lambda: NSGAIIISampler(seed=seed, population_size=population(trials)),
-        "gp": lambda: GPSampler(seed=seed, n_startup_trials=startup(trials), warn_independent_sampling=False),
+        "gp": lambda: VectorSampler(seed=seed, n_startup_trials=startup(trials)),
         "random": lambda: RandomSampler(seed=seed),
     }
     if name not in makers:

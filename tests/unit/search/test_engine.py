@@ -4,7 +4,7 @@ from nas.errors import MeasurementError
 from nas.language import parse_requirement
 from nas.search.engine import Engine
 from nas.search.records import Stopped
-from tests.unit.search.table import SPACE, Death, KilledError, MemoryJournal, TableEvaluator, by_state, problem
+from tests.unit.search.table import SPACE, Death, KilledError, MemoryJournal, TableEvaluator, by_state, problem, space_for
 
 SAMPLERS = ["tpe", "nsga2", "nsga3", "gp", "random"]
 
@@ -27,7 +27,7 @@ def test_the_same_seed_asks_for_the_same_40_architectures_whatever_ends_first(sa
     searches = []
     for backwards in (False, True):
         journal = MemoryJournal()
-        Engine(problem(sampler=sampler, trials=40), TableEvaluator(backwards=backwards), journal).run()
+        Engine(problem(space_for(sampler), sampler=sampler, trials=40), TableEvaluator(backwards=backwards), journal).run()
         searches.append(asked(journal))
     assert len(searches[0]) >= 40
     assert searches[0] == searches[1]
@@ -36,15 +36,14 @@ def test_the_same_seed_asks_for_the_same_40_architectures_whatever_ends_first(sa
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_search_killed_at_trial_20_goes_on_as_if_it_had_not_been(sampler: str) -> None:
     whole = MemoryJournal()
-    Engine(problem(sampler=sampler, trials=40), TableEvaluator(), whole).run()
+    Engine(problem(space_for(sampler), sampler=sampler, trials=40), TableEvaluator(), whole).run()
     killed = MemoryJournal()
-    for after in (110, 10**9):
-        evaluator = TableEvaluator(Death(after))
-        killed.death = evaluator.death
-        try:
-            Engine(problem(sampler=sampler, trials=40), evaluator, killed).run()
-        except KilledError:
-            assert 16 <= len(killed.rows) <= 30
+    killed.death = Death(115)
+    with pytest.raises(KilledError):
+        Engine(problem(space_for(sampler), sampler=sampler, trials=40), TableEvaluator(killed.death), killed).run()
+    assert 16 <= sum(trial.counts for trial in killed.trials()) <= 24
+    killed.death = Death()
+    Engine(problem(space_for(sampler), sampler=sampler, trials=40), TableEvaluator(), killed).run()
     assert killed.rows == whole.rows
 
 
