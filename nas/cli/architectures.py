@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from nas.language import Architecture
 
 Arch = Annotated[str, typer.Argument(metavar="ARCH", help="A YAML or JSON file, system:NAME, or a candidate's hash.")]
-HASH = "a1:"
+HASH, SYSTEM = "a1:", "system:"
 
 
 def find(text: str, database: str) -> "Architecture":

@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from nas.cli import cost, data, front, keys, measure, score, search, serve, spaces, systems, train, upscale, watch
+from nas.cli import (
+    cost,
+    data,
+    export,
+    front,
+    keys,
+    measure,
+    score,
+    search,
+    serve,
+    spaces,
+    systems,
+    train,
+    upscale,
+    watch,
+)
 from nas.cli.output import say
 from nas.errors import NasError
 
@@ -21,7 +36,7 @@ app = typer.Typer(
 
 app.add_typer(spaces.commands, name="spaces")
 app.add_typer(systems.commands, name="systems")
-for module in (cost, score, measure, train, upscale, search, watch, front, serve):
+for module in (cost, score, measure, train, upscale, search, watch, front, export, serve):
     app.add_typer(module.commands)
 app.add_typer(data.commands, name="data")
 app.add_typer(keys.commands, name="keys")
