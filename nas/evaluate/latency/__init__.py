@@ -1,5 +1,6 @@
 """Latency as a measurement with provenance: protocols, the device, statistics, the lease."""
 
+from nas.evaluate.latency.challenge import Challenge
 from nas.evaluate.latency.device import DeviceRecord, device_record
 from nas.evaluate.latency.measurement import Measurement, measurement_key
 from nas.evaluate.latency.protocol import LatencyProtocol
@@ -7,8 +8,10 @@ from nas.evaluate.latency.screening import Screen, screen
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
 from nas.evaluate.latency.statistics import StopRule, verdict
+from nas.evaluate.latency.strict import Strict
 
 __all__ = [
+    "Challenge",
     "DeviceRecord",
     "LatencyProtocol",
     "Measurement",
@@ -16,6 +19,7 @@ __all__ = [
     "Settings",
     "Shape",
     "StopRule",
+    "Strict",
     "device_record",
     "measurement_key",
     "screen",

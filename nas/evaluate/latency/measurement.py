@@ -64,6 +64,14 @@ class Measurement:
     """Why the window ended: ``precise``, ``time`` or ``rounds``."""
     drops: tuple[str, ...] = ()
     """Reason of each dropped round."""
+    runs_ms: tuple[float, ...] = ()
+    """The latency in each fresh process."""
+    runs_ratio: tuple[float, ...] = ()
+    """The ratio in each fresh process."""
+    spread: float | None = None
+    """Largest less smallest ratio of the processes, as a share of their median."""
+    without_first_ms: float | None = None
+    """Challenge only: the mean without the first image of each run, which pays for the missing warm-up."""
     memory_mb: float | None = None
     """Weights and the peak of one forward pass at the largest shape, in MB of 1e6 bytes."""
     energy_mj: float | None = None
@@ -111,7 +119,7 @@ class Measurement:
         plain["device"] = DeviceRecord.from_dict(document["device"])
         plain["settings"] = Settings(**document["settings"])
         plain["shapes"] = tuple(Shape(**shape) for shape in document["shapes"])
-        plain["drops"] = tuple(document["drops"])
+        plain |= {name: tuple(document[name]) for name in ("drops", "runs_ms", "runs_ratio")}
         for name in ("interval_ms", "ratio_interval"):
             plain[name] = tuple(document[name]) if document[name] is not None else None
         plain["samples_ms"] = {who: tuple(tuple(row) for row in rows) for who, rows in document["samples_ms"].items()}

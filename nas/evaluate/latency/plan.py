@@ -1,7 +1,9 @@
 """Where, on what and how a protocol measures; what all protocols share."""
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -10,6 +12,7 @@ import torch
 from nas.evaluate.latency import cpu, lease
 from nas.evaluate.latency.device import device_record, resolve
 from nas.evaluate.latency.measurement import Measurement, measurement_key
+from nas.evaluate.latency.protocol import NetworkError
 from nas.evaluate.latency.readings import number
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import default_shapes, shapes_of
@@ -58,6 +61,23 @@ class Plan:
             shapes=self.shapes,
         )
 
+    def measured(self, protocol: str, work: Callable[[Measurement, int | None], Measurement]) -> Measurement:
+        """Does the work of a protocol with the device leased; a network at fault gives a failed measurement.
+
+        Args:
+            protocol: Its id.
+            work: Fills in a measurement without numbers; gets the lease's descriptor, None when the caller holds it.
+        """
+        load = number(cpu.load())
+        with self.lease() as held:
+            begin, facts = time.monotonic(), self.facts(protocol, load=load)
+            try:
+                found = work(facts, held)
+            except NetworkError as error:
+                found = replace(facts, reason=str(error))
+            record = device_record(str(self.device))
+            return replace(found, device=record, seconds=round(time.monotonic() - begin, 3))
+
     def facts(self, protocol: str, *, load: float | None) -> Measurement:
         """A measurement that starts now and has no numbers yet."""
         return Measurement(
@@ -84,8 +104,3 @@ def settle(device: torch.device) -> None:
         with suppress(torch.AcceleratorError):
             torch.cuda.synchronize(device)
             torch.cuda.empty_cache()
-
-
-def load_now() -> float | None:
-    """Load average of the host's last minute; read before a measurement adds to it."""
-    return number(cpu.load())

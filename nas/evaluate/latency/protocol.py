@@ -1,6 +1,6 @@
 """What every latency protocol offers, and how a network that cannot be measured ends as a result with a reason."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -58,7 +58,12 @@ def check_output(output: object, expected: tuple[int, ...]) -> None:
     if not isinstance(output, Tensor):
         raise NetworkError(f"The network returned a {type(output).__name__} instead of an image.")
     if tuple(output.shape) != expected:
-        sizes = ["x".join(map(str, size)) for size in (output.shape, expected)]
-        raise NetworkError(f"The network's output has the size {sizes[0]}; the baseline's is {sizes[1]}.")
+        raise size_error(output.shape, expected)
     if not bool(torch.isfinite(output).all()):
         raise NetworkError("The network's output holds NaN or infinite values.")
+
+
+def size_error(found: Sequence[int], expected: Sequence[int]) -> NetworkError:
+    """What to raise when the candidate's output is of another size than the baseline's."""
+    sizes = ["x".join(map(str, size)) for size in (found, expected)]
+    return NetworkError(f"The network's output has the size {sizes[0]}; the baseline's is {sizes[1]}.")

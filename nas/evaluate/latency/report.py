@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import median
+from statistics import fmean, median
 
 from nas.evaluate.latency import statistics
 from nas.evaluate.latency.measurement import Bounds, Measurement
 from nas.evaluate.latency.readings import Unavailable, number, why_not
 from nas.evaluate.latency.statistics import Estimate
-from nas.evaluate.latency.window import Rows, Window, calmest
+from nas.evaluate.latency.window import MOST_WINDOWS, Rows, Window, calmest
 
 LAUNCH_BOUND = 1.1
 """Eager time over graph time above which the host sets the time."""
@@ -92,3 +92,79 @@ def _doubt(window: Window, windows: int) -> str:
         f"The baseline drifted in each of {windows} windows, in the calmest by {window.drift:+.1%} "
         f"where {window.drift_limit:.1%} are allowed; measure again when the machine is quieter."
     )
+
+
+def with_processes(facts: Measurement, windows: Sequence[Window], *, voided: int) -> Measurement:
+    """The measurement of several fresh processes: their samples pooled, intervals that span those of all of them."""
+    pooled = Window(
+        windows[0].weights,
+        candidate_ms=_pooled([window.candidate_ms for window in windows]),
+        baseline_ms=_pooled([window.baseline_ms for window in windows]),
+        host_ms=_pooled([window.host_ms for window in windows]),
+        drops=[reason for window in windows for reason in window.drops],
+    )
+    worst = max(windows, key=lambda window: (window.short, window.void, abs(window.drift)))
+    doubt = _doubt(worst, MOST_WINDOWS)
+    ratios = tuple(window.ratio.value for window in windows)
+    return replace(
+        with_window(facts, [pooled]),
+        status="unstable" if doubt else "ok",
+        reason=doubt,
+        interval_ms=_span([window.latency for window in windows]),
+        ratio_interval=_span([window.ratio for window in windows]),
+        confidence=min(window.latency.interval.confidence for window in windows),
+        drift=worst.drift,
+        drift_limit=worst.drift_limit,
+        voided=voided,
+        rounds=sum(window.rounds for window in windows),
+        stopped=worst.stopped,
+        runs_ms=tuple(window.latency.value for window in windows),
+        runs_ratio=ratios,
+        spread=_spread(ratios),
+    )
+
+
+def with_walks(facts: Measurement, candidate_ms: Rows, baseline_ms: Rows) -> Measurement:
+    """The measurement of several walks over all images: the mean of the runs' means, as the challenge reports it.
+
+    Args:
+        facts: The measurement so far.
+        candidate_ms: One row for each run, one column for each image.
+        baseline_ms: The same of the baseline.
+    """
+    runs_ms, others_ms = [fmean(run) for run in candidate_ms], [fmean(run) for run in baseline_ms]
+    ratios = tuple(mine / other for mine, other in zip(runs_ms, others_ms, strict=True))
+    of_runs, of_ratios = statistics.median_interval(runs_ms), statistics.median_interval(ratios)
+    return replace(
+        facts,
+        status="ok",
+        latency_ms=fmean(runs_ms),
+        interval_ms=(of_runs.low, of_runs.high),
+        confidence=of_runs.confidence,
+        p90_ms=fmean(statistics.percentile(run, 0.9) for run in candidate_ms),
+        ratio=fmean(runs_ms) / fmean(others_ms),
+        ratio_interval=(of_ratios.low, of_ratios.high),
+        baseline_ms=fmean(others_ms),
+        baseline_before_ms=others_ms[0],
+        baseline_after_ms=others_ms[-1],
+        drift=statistics.drift(others_ms[0], others_ms[-1]),
+        rounds=len(runs_ms),
+        stopped="rounds",
+        runs_ms=tuple(runs_ms),
+        runs_ratio=ratios,
+        spread=_spread(ratios),
+        without_first_ms=fmean(fmean(run[1:] or run) for run in candidate_ms),
+        samples_ms={"candidate": frozen(candidate_ms), "baseline": frozen(baseline_ms)},
+    )
+
+
+def _pooled(processes: Sequence[Rows]) -> Rows:
+    return [[ms for row in rows for ms in row] for rows in zip(*processes, strict=True)]
+
+
+def _span(estimates: Sequence[Estimate]) -> Bounds:
+    return min(e.interval.low for e in estimates), max(e.interval.high for e in estimates)
+
+
+def _spread(values: Sequence[float]) -> float:
+    return (max(values) - min(values)) / median(values)

@@ -1,17 +1,15 @@
 """The screen protocol: a latency for every candidate of a search, in seconds, in the process that is there."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import nn
 
 from nas.evaluate.latency.conditions import conditions_of
-from nas.evaluate.latency.device import device_record
 from nas.evaluate.latency.energy import energy_of_image_mj
 from nas.evaluate.latency.measurement import Measurement
-from nas.evaluate.latency.plan import LeaseOf, Plan, load_now
-from nas.evaluate.latency.protocol import NetworkError, blaming
+from nas.evaluate.latency.plan import LeaseOf, Plan
+from nas.evaluate.latency.protocol import blaming
 from nas.evaluate.latency.report import with_extras, with_window
 from nas.evaluate.latency.settings import Precision, Settings
 from nas.evaluate.latency.shapes import area_quantiles
@@ -56,15 +54,12 @@ class Screen:
 
     def measure(self, network: nn.Module, baseline: nn.Module) -> Measurement:
         """Measures a deployed network beside the baseline; see ``LatencyProtocol``."""
-        load = load_now()
-        with self.plan.lease(), self.plan.settings.applied():
-            begin, facts = time.monotonic(), self.plan.facts(self.id, load=load)
-            try:
-                found = self._measure(facts, network, baseline)
-            except NetworkError as error:
-                found = replace(facts, reason=str(error))
-            record = device_record(str(self.plan.device))
-            return replace(found, device=record, seconds=round(time.monotonic() - begin, 3))
+
+        def work(facts: Measurement, _: int | None) -> Measurement:
+            with self.plan.settings.applied():
+                return self._measure(facts, network, baseline)
+
+        return self.plan.measured(self.id, work)
 
     def _measure(self, facts: Measurement, network: nn.Module, baseline: nn.Module) -> Measurement:
         device, settings = self.plan.device, self.plan.settings

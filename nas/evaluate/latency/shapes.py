@@ -3,7 +3,7 @@
 import csv
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -67,6 +67,15 @@ def shrink(shapes: Sequence[Shape], longest_side: int) -> tuple[Shape, ...]:
     return tuple(Shape(round(s.height * factor), round(s.width * factor), s.count) for s in shapes)
 
 
+def merged(shapes: Sequence[Shape]) -> tuple[Shape, ...]:
+    """Every size once, counted as often as it occurs, in the order of the first occurrence."""
+    found: dict[tuple[int, int], int] = {}
+    for shape in shapes:
+        size = (shape.height, shape.width)
+        found[size] = found.get(size, 0) + shape.count
+    return tuple(Shape(height, width, count) for (height, width), count in found.items())
+
+
 def area_quantiles(shapes: Sequence[Shape], groups: int = 6) -> tuple[Shape, ...]:
     """The middle size of each of ``groups`` groups of images of rising area, counted as often as its group has images.
 
@@ -76,13 +85,11 @@ def area_quantiles(shapes: Sequence[Shape], groups: int = 6) -> tuple[Shape, ...
     if not shapes:
         raise RequestError("No image sizes to measure latency on; give at least one (height, width).")
     images = sorted((s for s in shapes for _ in range(s.count)), key=lambda s: (s.pixels, s.height))
-    found: dict[tuple[int, int], int] = {}
+    chosen = []
     for group in range(min(groups, len(images))):
         members = images[_edge(group, groups, len(images)) : _edge(group + 1, groups, len(images))]
-        middle = members[len(members) // 2]
-        size = (middle.height, middle.width)
-        found[size] = found.get(size, 0) + len(members)
-    return tuple(Shape(height, width, count) for (height, width), count in found.items())
+        chosen.append(replace(members[len(members) // 2], count=len(members)))
+    return merged(chosen)
 
 
 def _edge(group: int, groups: int, images: int) -> int:

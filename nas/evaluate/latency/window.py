@@ -8,7 +8,8 @@ the baseline's samples are its measurement before and after.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ MOST_WINDOWS = 3
 _LONGEST_BACKOFF_S = 1.0
 
 Rows = list[list[float]]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,21 @@ class Window:
     def ratio(self) -> Estimate:
         """The candidate's time over the baseline's."""
         return statistics.paired_ratio(self.candidate_ms, self.baseline_ms, self.weights)
+
+    def reordered(self, order: Sequence[int]) -> "Window":
+        """The same window with its row i, which stands for shape ``order[i]``, at the place ``order[i]``."""
+        rows = sorted(range(len(order)), key=lambda row: order[row])
+
+        def sort(values: Sequence[_T]) -> list[_T]:
+            return [values[row] for row in rows]
+
+        return replace(
+            self,
+            weights=sort(self.weights),
+            candidate_ms=sort(self.candidate_ms),
+            baseline_ms=sort(self.baseline_ms),
+            host_ms=sort(self.host_ms),
+        )
 
     def baseline_of(self, rounds: slice) -> float:
         """The baseline's milliseconds an image in some of the rounds."""

@@ -1,5 +1,9 @@
 """Small networks, good and bad, that upscale by 4."""
 
+import os
+import signal
+import time
+
 import torch
 from torch import Tensor, nn
 
@@ -58,3 +62,26 @@ class BreaksLater(nn.Module):
         if self.calls < 0:
             raise RuntimeError("CUDA error: an illegal memory access was encountered\nMore lines")
         return nn.functional.interpolate(x, scale_factor=4)
+
+
+class Sleeper(nn.Module):
+    """Never returns."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        time.sleep(3600)
+        return x
+
+
+class Killed(nn.Module):
+    """Ends its process as the kernel does when memory runs out."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return x
+
+
+class Exits(nn.Module):
+    """Leaves its process."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        os._exit(3)

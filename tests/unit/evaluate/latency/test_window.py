@@ -91,3 +91,10 @@ def test_conditions_that_stay_bad_end_at_the_cap() -> None:
     conditions = Conditions(lambda: Snapshot(event_reasons=("hw_slowdown",)))
     window = run_window(Script(lambda _: 1.0), rivals(), StopRule(cap_s=0.0), conditions)
     assert (window.rounds, window.stopped, window.drops) == (0, "time", ["hw_slowdown"])
+
+
+def test_rows_seen_in_another_order_come_back_in_the_order_of_the_shapes() -> None:
+    rows = [[2.0], [0.0], [1.0]]
+    window = Window([20.0, 0.0, 10.0], rows, rows, rows).reordered([2, 0, 1])
+    assert window.candidate_ms == window.baseline_ms == window.host_ms == [[0.0], [1.0], [2.0]]
+    assert window.weights == [0.0, 10.0, 20.0]
