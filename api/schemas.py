@@ -125,8 +125,8 @@ class SpaceView(Answer):
 
     name: str
     scale: int
-    size: int
-    """How many architectures can be drawn, exactly; it may have more digits than a double holds."""
+    size: int | None
+    """How many architectures can be drawn, exactly, beyond what a double holds; null from 10^4000."""
     size_log10: float
     holes: int
     """How many names the choices have."""

@@ -2,7 +2,7 @@
 
 import random
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
-from nas.costing import Cost, cost
 from nas.errors import LanguageError, NasError, RequestError, UnknownNameError
 from nas.language import (
     Random,
@@ -21,6 +20,7 @@ from nas.language import (
     parse_requirement,
     space_names,
 )
+from nas.reach import nearest
 
 Objective = Literal["psnr", "score", "latency", "params", "flops", "activations", "memory", "energy"]
 Sampler = Literal["auto", "tpe", "nsga2", "nsga3", "gp", "random"]
@@ -35,8 +35,6 @@ METRIC_OF: Mapping[Objective, str] = {
     "memory": "memory_mb",
     "energy": "energy_mj",
 }
-DRAWS = 256
-"""Architectures that are drawn to see whether any of a space meets the bounds on cost."""
 MOST_TRIALS = 100_000
 _shorten = reprlib.Repr()
 _shorten.maxlevel, _shorten.maxdict, _shorten.maxlist, _shorten.maxstring = 2, 3, 3, 80
@@ -138,7 +136,11 @@ def check(request: SearchRequest) -> CheckedRequest:
     own = tuple(parse_requirement(text, f"require.{index}") for index, text in enumerate(request.require))
     requirements = (*space.require, *own)
     check_contradictions(requirements)
-    _check_reachable(space, [item for item in requirements if item.static])
+    bounds = [item for item in requirements if item.static]
+    with located("require"):
+        found = nearest(space, bounds) if bounds else None
+        if found is not None and found.violation > 0:
+            raise RequestError(found.sentence(space.name))
     return CheckedRequest(request, space, requirements, space.size())
 
 
@@ -186,27 +188,3 @@ def recipe_names() -> list[str]:
 def document_name(named: str | Mapping[str, Any]) -> str:
     """What people call a space or a recipe, which may be a name or a document."""
     return named if isinstance(named, str) else str(named.get("name") or "unnamed")
-
-
-def _check_reachable(space: Space, bounds: Sequence[Requirement]) -> None:
-    if not bounds:
-        return
-    rng, misses = random.Random(0), []
-    for _ in range(DRAWS):
-        with located("space"):
-            drawn = cost(space.sample(rng))
-        violation, worst = max((_violation(bound, drawn), number) for number, bound in enumerate(bounds))
-        if violation <= 0:
-            return
-        misses.append((violation, worst, drawn))
-    _, worst, drawn = min(misses, key=lambda miss: miss[0])
-    figures = ", ".join(f"{name} {getattr(drawn, name):,}" for name in sorted(bounds[worst].metrics))
-    raise FieldError(
-        "require",
-        f"none of {DRAWS} architectures drawn from the space {space.name!r} meets {bounds[worst].text!r} (the nearest "
-        f"has {figures}); loosen the bound or widen the space.",
-    )
-
-
-def _violation(bound: Requirement, drawn: Cost) -> float:
-    return bound.violation({name: float(getattr(drawn, name)) for name in bound.metrics})

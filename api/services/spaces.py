@@ -8,6 +8,9 @@ from nas.language import Space, load_space, space_names
 from nas.language.reader import read_text
 from nas.requests import FieldError, located, usable_space
 
+LARGEST_SHOWN = 10**4000
+"""Readers of JSON refuse integers that are longer than about this, Python's own among them."""
+
 
 def every() -> list[SpaceView]:
     """The ready-made spaces."""
@@ -50,7 +53,7 @@ def view(space: Space) -> SpaceView:
     return SpaceView(
         name=space.name,
         scale=space.scale,
-        size=size,
+        size=size if size < LARGEST_SHOWN else None,
         size_log10=log10(size),
         holes=len(space.holes()),
         document=space.document,

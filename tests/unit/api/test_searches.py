@@ -68,7 +68,7 @@ def test_an_idempotency_key_cannot_start_something_else(client: TestClient) -> N
         ({"device": "cuda:x"}, "device", "cuda:x"),
         ({"require": ["params <= 1", "params >= 2"]}, "require", "contradict"),
         ({"require": ["beauty <= 1"]}, "require.0", "beauty"),
-        ({"require": ["params <= 1"]}, "require", "the nearest has params"),
+        ({"require": ["params <= 1"]}, "require", "the nearest of"),
         ({"colour": "red"}, "colour", "Extra inputs"),
     ],
 )

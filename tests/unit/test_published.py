@@ -1,0 +1,22 @@
+import pytest
+
+from nas.errors import UnknownNameError
+from nas.published import System, system, systems
+
+
+def test_the_baseline_comes_first_and_the_others_by_rank() -> None:
+    first, *others = systems()
+    assert (first.name, first.rank) == ("EFDN", None)
+    ranks = [one.rank for one in others if one.rank is not None]
+    assert ranks == sorted(ranks)
+
+
+@pytest.mark.parametrize("one", systems(), ids=lambda one: one.name)
+def test_what_the_tree_counts_rounds_to_what_the_report_prints(one: System) -> None:
+    assert one.params / 1e6 == pytest.approx(one.table["params_m"], abs=0.0006)
+    assert one.flops / 1e9 == pytest.approx(one.table["flops_g"], rel=0.006)
+
+
+def test_a_system_that_nobody_published_is_unknown() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'EFDN'"):
+        system("EFDNN")
