@@ -96,7 +96,7 @@ def page(session: Session, *, status: str | None = None, cursor: str | None = No
 def by_status(session: Session) -> dict[str, int]:
     """How many searches are in each status; statuses without any are left out."""
     query = select(Search.status, func.count()).group_by(Search.status)
-    return {status: count for status, count in session.execute(query)}
+    return dict(session.execute(query).all())
 
 
 def _older_than(last: Search) -> ColumnElement[bool]:
