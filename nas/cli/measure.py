@@ -7,7 +7,7 @@ import typer
 
 from nas.cli.architectures import find
 from nas.cli.options import Database, Device, Json
-from nas.cli.output import bar, columns, emit, rows
+from nas.cli.output import bar, columns, emit, rows, say
 from nas.errors import DataError, MeasurementError
 
 if TYPE_CHECKING:
@@ -67,12 +67,18 @@ def measured(architecture: "Architecture", screen: "Screen") -> dict[str, Any]:
 
 def sizes(folder: Path) -> list[tuple[int, int]]:
     """Height and width of every picture in ``folder``."""
-    from nas.evaluate.quality import photographs
+    from PIL import Image, UnidentifiedImageError
 
-    found = [one.image.shape[:2] for one in photographs.folder(folder) if isinstance(one, photographs.Photograph)]
+    found: list[tuple[int, int]] = []
+    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
+        try:
+            with Image.open(file) as picture:
+                found.append((picture.height, picture.width))
+        except (UnidentifiedImageError, IsADirectoryError):
+            say(f"Left out {file.name}: it is no picture.")
     if not found:
         raise DataError(f"The folder {str(folder)!r} holds no readable picture; give one of PNG, JPEG or WebP files.")
-    return [(int(height), int(width)) for height, width in found]
+    return found
 
 
 def shown(one: dict[str, Any]) -> tuple[str | None, ...]:
