@@ -85,7 +85,7 @@ def follow_search(search_id: str, store: TheStore, last_event_id: LastEventId = 
     """Server-Sent Events of a search; `Last-Event-ID` resumes, and `end` says that nothing more will come."""
     with store.reading() as session:
         searches.get(session, search_id)
-    return EventSourceResponse(events.stream(store, search_id, last_event_id))
+    return events.response(store, search_id, last_event_id)
 
 
 @router.post("/{search_id}/exports", status_code=status.HTTP_202_ACCEPTED)

@@ -5,21 +5,30 @@ from collections.abc import AsyncIterator, Sequence
 
 import anyio
 from anyio.to_thread import run_sync
-from sse_starlette import ServerSentEvent
+from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from nas.store import Event, Store, events, searches
 
 POLL_S = 0.5
+GRACE_S = 1.0
 RETRY_MS = 2000
 
 
-async def stream(store: Store, search_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+def response(store: Store, search_id: str, after: int) -> EventSourceResponse:
+    """The stream as an answer that ends in order when the service is stopped."""
+    leaving = anyio.Event()
+    return EventSourceResponse(
+        stream(store, search_id, after, leaving), shutdown_event=leaving, shutdown_grace_period=GRACE_S
+    )
+
+
+async def stream(store: Store, search_id: str, after: int, leaving: anyio.Event) -> AsyncIterator[ServerSentEvent]:
     """Everything after event `after`, as it comes; an ``end`` without id when the search has ended.
 
-    Between events no connection to the database is held.
+    Between events no connection to the database is held. Nothing more comes once `leaving` is set.
     """
     yield ServerSentEvent(comment="events follow", retry=RETRY_MS)
-    while True:
+    while not leaving.is_set():
         found, ended = await run_sync(_look, store, search_id, after)
         for event in found:
             after = event.id
@@ -28,7 +37,8 @@ async def stream(store: Store, search_id: str, after: int) -> AsyncIterator[Serv
             yield ServerSentEvent(data="{}", event="end")
             return
         if not found:
-            await anyio.sleep(POLL_S)
+            with anyio.move_on_after(POLL_S):
+                await leaving.wait()
 
 
 def _look(store: Store, search_id: str, after: int) -> tuple[Sequence[Event], bool]:
