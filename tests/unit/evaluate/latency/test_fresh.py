@@ -1,10 +1,9 @@
 import dataclasses
-from pathlib import Path
 
 import pytest
 from torch import nn
 
-from nas.evaluate.latency import Challenge, Measurement, Settings, Shape, StopRule, Strict, challenge, lease, strict
+from nas.evaluate.latency import Challenge, Measurement, Settings, Shape, StopRule, Strict, challenge, strict
 from nas.evaluate.latency.fresh import Job, run_fresh
 from nas.evaluate.latency.protocol import NetworkError
 from tests.unit.evaluate.latency.networks import Exits, Killed, Nan, Sleeper, upscaler
@@ -12,11 +11,6 @@ from tests.unit.evaluate.latency.networks import Exits, Killed, Nan, Sleeper, up
 SIZES = [(8, 12), (16, 16), (8, 12)]
 QUICK = StopRule(cap_s=60.0, most_rounds=6)
 JOB = Job("walk", "cpu", Settings(), (Shape(8, 12),), threads=1, limit_s=120.0)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(lease.FOLDER_VARIABLE, str(tmp_path))
 
 
 def test_a_job_survives_json() -> None:

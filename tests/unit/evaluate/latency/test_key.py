@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -9,14 +10,13 @@ from nas.evaluate.latency.readings import unavailable
 PARTS = {
     "baseline_hash": "b1",
     "protocol": "screen/1",
-    "device": cpu_record(),
     "settings": Settings(),
     "shapes": [Shape(8, 8, 1)],
 }
 
 
 def key(deployed_hash: str = "a1", **changes: object) -> str:
-    return measurement_key(deployed_hash, **(PARTS | changes))  # type: ignore[arg-type]
+    return measurement_key(deployed_hash, **({"device": cpu_record()} | PARTS | changes))  # type: ignore[arg-type]
 
 
 def test_a_key_is_a_sha256_and_stays() -> None:
@@ -36,16 +36,26 @@ def test_a_key_is_a_sha256_and_stays() -> None:
         {"settings": Settings(engine="torch-compile")},
         {"shapes": [Shape(8, 9, 1)]},
         {"shapes": [Shape(8, 8, 2)]},
-        {"device": dataclasses.replace(cpu_record(), uuid="CPU-2")},
-        {"device": dataclasses.replace(cpu_record(), torch="3.0")},
-        {"device": dataclasses.replace(cpu_record(), threads=64)},
-        {"device": dataclasses.replace(cpu_record(), openmp_wait="other")},
-        {"device": dataclasses.replace(cpu_record(), driver="1")},
-        {"device": dataclasses.replace(cpu_record(), cudnn=9)},
     ],
 )
 def test_everything_a_latency_depends_on_changes_the_key(changes: dict[str, object]) -> None:
     assert key(**changes) != key()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"uuid": "CPU-2"},
+        {"torch": "3.0"},
+        {"threads": 64},
+        {"openmp_wait": "other"},
+        {"driver": "1"},
+        {"cuda": "13"},
+        {"cudnn": 9},
+    ],
+)
+def test_the_device_and_its_software_change_the_key(changes: dict[str, Any]) -> None:
+    assert key(device=dataclasses.replace(cpu_record(), **changes)) != key()
 
 
 def test_what_passes_does_not_change_the_key() -> None:

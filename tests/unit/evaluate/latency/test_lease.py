@@ -31,11 +31,6 @@ INHERIT = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(lease.FOLDER_VARIABLE, str(tmp_path))
-
-
 @pytest.fixture
 def holder() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts processes that hold the device; ends each with all its children."""

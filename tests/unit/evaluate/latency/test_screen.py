@@ -1,9 +1,7 @@
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,19 +14,6 @@ from tests.unit.evaluate.latency.networks import BreaksLater, Broken, Hungry, Na
 
 SIZES = [(8, 12), (16, 16), (12, 20)]
 QUICK = StopRule(cap_s=60.0, most_rounds=8)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(lease.FOLDER_VARIABLE, str(tmp_path))
 
 
 def measure(network: nn.Module, **options: object) -> Measurement:
