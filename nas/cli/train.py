@@ -1,8 +1,7 @@
 """``nas train`` and ``nas evaluate``: one network by a recipe, and its PSNR."""
 
 import json
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,19 +25,6 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides the initial we
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for weights and a resumable checkpoint.")]
 
 
-@dataclass(frozen=True)
-class DeviceLease:
-    """The device that a training shares with those who measure on it."""
-
-    uuid: str
-
-    def shared(self) -> AbstractContextManager[object]:
-        """Hold the device beside other trainings."""
-        from nas.evaluate.latency import lease
-
-        return lease.shared(self.uuid)
-
-
 @commands.command("train")
 def train(
     *,
@@ -59,6 +45,7 @@ def train(
     from nas.evaluate.quality.data import load
     from nas.evaluate.quality.recipes import load_recipe
     from nas.evaluate.quality.training import Trainer
+    from workers.networks import SharedDevice
 
     images, wanted, target = load(located(database, data), architecture.scale), load_recipe(recipe), resolve(device)
     network = networks.build(architecture, form="training")
@@ -71,7 +58,7 @@ def train(
             images,
             seed=seed,
             device=target,
-            lease=DeviceLease(device_record(str(target)).uuid),
+            lease=SharedDevice(device_record(str(target)).uuid),
             checkpoint=out / "checkpoint.pt",
             progress=lambda result: progress.to(result.step),
         )
@@ -87,18 +74,15 @@ def written(
     architecture: "Architecture", trainer: "Trainer", images: "ImageSet", result: "TrainResult", out: Path
 ) -> dict[str, Any]:
     """Judge the trained network in its deployed form and write it to ``out``."""
-    from safetensors.torch import save_file
-
     from nas import networks
     from nas.evaluate.quality.metrics import bicubic_psnr_db, evaluate
+    from workers.networks import weights_of
 
     trained = trainer.trained()
     assert isinstance(trained, networks.Network)
     deployed = networks.deploy(trained)
     quality = evaluate(deployed, images, trainer.device)
-    save_file(
-        {name: value.contiguous().cpu() for name, value in deployed.state_dict().items()}, out / "weights.safetensors"
-    )
+    (out / "weights.safetensors").write_bytes(weights_of(deployed))
     return {
         "hash": architecture.hash,
         "data": images.name,
