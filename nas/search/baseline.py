@@ -1,4 +1,4 @@
-"""The baseline and the published systems, measured and trained as candidates are: every ratio and the gate come from here."""
+"""The baseline and the published systems, measured and trained as candidates are; ratios and the gate come from here."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,8 +19,8 @@ WORST_FACTOR = 2.0
 class Baseline:
     """What a search knows of the networks that it compares with; kept in the journal as it comes.
 
-    The document: ``name, hash, deployed_hash, params, flops, latency_ms, ..., systems: [...]``, then ``psnr_by_rung`` and
-    at the end ``psnr_db, gate_psnr_db, seeds``.
+    The document: ``name, hash, deployed_hash, params, flops, latency_ms, ..., systems: [...]``, then ``psnr_by_rung``
+    and at the end ``psnr_db, gate_psnr_db, seeds``.
     """
 
     def __init__(self, problem: Problem, judge: Judge, evaluator: Evaluator, journal: Journal) -> None:
@@ -87,10 +87,8 @@ class Baseline:
     def _reference(self) -> dict[str, float]:
         """Return the hypervolume's reference point, in natural directions."""
         own = self._judge.values(self._judge.scored({**self._document, "latency_ratio": 1.0}))
-        up = dict(zip(self._problem.objectives, self._problem.maximise, strict=True))
-        return {
-            name: value - WORST_PSNR_DB if up[name] else value * WORST_FACTOR for name, value in own.items()
-        }
+        up: dict[str, bool] = dict(zip(self._problem.objectives, self._problem.maximise, strict=True))
+        return {name: value - WORST_PSNR_DB if up[name] else value * WORST_FACTOR for name, value in own.items()}
 
 
 def _described(name: str, architecture: Architecture, result: Result) -> dict[str, Any]:

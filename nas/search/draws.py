@@ -1,6 +1,7 @@
 """Every draw of a space, one after the other."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from nas.errors import LanguageError
 from nas.language import Draw, Hole, Space, Value
@@ -38,8 +39,6 @@ def every_draw(space: Space) -> Iterator[Draw]:
     odometer = _Odometer()
     more = True
     while more:
-        try:
+        with suppress(LanguageError):
             yield space.draw(odometer)
-        except LanguageError:
-            pass
         more = odometer.advance()

@@ -1,10 +1,12 @@
 """The search itself: ask, question cheapest first, tell.
 
 Trials are asked in waves by number, and a wave is told when all of it is decided, in the order of numbers. So what is
-asked for never depends on which training ends first, and a search that was killed anywhere goes on as if it had not been.
+asked for never depends on which training ends first, and a search that was killed anywhere goes on as if nothing had
+happened.
 """
 
 from collections.abc import Callable, Sequence
+
 from optuna.trial import TrialState
 
 from nas.errors import MeasurementError
@@ -34,9 +36,7 @@ class Engine:
         self._problem, self._evaluator, self._journal = problem, evaluator, journal
         self._judge = Judge(problem)
         self._baseline = Baseline(problem, self._judge, evaluator, journal)
-        self._study = Study(
-            problem.space, problem.sampler, problem.maximise, seed=problem.seed, trials=problem.trials
-        )
+        self._study = Study(problem.space, problem.sampler, problem.maximise, seed=problem.seed, trials=problem.trials)
         self._proposer = Proposer(problem, self._study, self._judge)
         self._trials: list[Trial] = []
 

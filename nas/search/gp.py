@@ -16,8 +16,8 @@ QMC_SAMPLES = 32
 class VectorSampler(GPSampler):
     """A Gaussian process for one trial, over the fixed-width vector.
 
-    Optuna limits threads while it fits, but not while it samples the posterior of a running wave: on a busy machine that
-    took 27 s a trial instead of 1 s. One thread also gives the same sums, hence the same draws, on every machine.
+    Optuna limits threads while it fits, but not while it samples the posterior of a running wave: on a busy machine
+    that took 27 s a trial instead of 1 s. One thread also gives the same sums, hence the same draws, on every machine.
     """
 
     def __init__(self, *, seed: int, n_startup_trials: int) -> None:

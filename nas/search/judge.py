@@ -57,7 +57,7 @@ class Judge:
             MeasurementError: One of them was not measured.
         """
         drift_free = {**metrics, "latency_ms": metrics.get("latency_ratio", math.nan) * self.baseline_latency_ms}
-        values = {}
+        values: dict[str, float] = {}
         for name in self._problem.objectives:
             value = drift_free.get(METRIC_OF[name])
             if not _is_number(value):

@@ -25,8 +25,8 @@ _MOST_OBJECTIVES_FOR_TPE = 3
 def resolve(name: str, *, trials: int, objectives: int) -> str:
     """Return the sampler that ``auto`` stands for, or ``name`` itself.
 
-    TPE makes the most of few trials; a genetic algorithm costs less per trial when there are thousands, and NSGA-III keeps
-    its aim where four or more objectives leave hardly anything dominated.
+    TPE makes the most of few trials; a genetic algorithm costs less per trial when there are thousands, and NSGA-III
+    keeps its aim where four or more objectives leave hardly anything dominated.
     """
     if name != "auto":
         return name

@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
 from nas.errors import LanguageError
@@ -89,7 +90,7 @@ class Study:
         self._parameters = Parameters(space.holes())
         self._memo = Observations([parameter.name for parameter in self._parameters.all])
         self._storage = InMemoryStorage()
-        directions = ["maximize" if up else "minimize" for up in maximise]
+        directions = [StudyDirection.MAXIMIZE if up else StudyDirection.MINIMIZE for up in maximise]
         self._study = optuna.create_study(storage=self._storage, directions=directions)
         self._id = self._storage.get_study_id_from_name(self._study.study_name)
 

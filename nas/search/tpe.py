@@ -1,7 +1,7 @@
 """Optuna's multivariate grouped TPE, at a cost per trial that stays small in a long search.
 
-Optuna splits and reads all past trials again for every group of parameters that are active together. A tree with 30 holes
-has about 20 groups, which took 0.36 s a trial at trial 2,000 on two cores. Here the split is made once a trial and
+Optuna splits and reads all past trials again for every group of parameters that are active together. A tree with 30
+holes has about 20 groups, which took 0.36 s a trial at trial 2,000 on two cores. Here the split is made once a trial and
 finished trials are read once in their life. The draws are Optuna's own, number for number: a test compares them.
 """
 
@@ -86,9 +86,7 @@ class TreeSampler(TPESampler):
             if not distribution.single()
         }
 
-    def _sample(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         below, above = self._parts(study, trial)
         good = self._build_parzen_estimator(study, search_space, below, handle_below=True)
         rest = self._build_parzen_estimator(study, search_space, above, handle_below=False)

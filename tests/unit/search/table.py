@@ -1,4 +1,4 @@
-"""A search without a network in sight: results from a table, a journal in memory, and a process that dies on command."""
+"""A search without a network in sight: results from a table, a journal in memory, a process that dies on command."""
 
 import json
 from collections.abc import Mapping, Sequence

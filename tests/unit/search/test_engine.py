@@ -4,7 +4,16 @@ from nas.errors import MeasurementError
 from nas.language import parse_requirement
 from nas.search.engine import Engine
 from nas.search.records import Stopped
-from tests.unit.search.table import SPACE, Death, KilledError, MemoryJournal, TableEvaluator, by_state, problem, space_for
+from tests.unit.search.table import (
+    SPACE,
+    Death,
+    KilledError,
+    MemoryJournal,
+    TableEvaluator,
+    by_state,
+    problem,
+    space_for,
+)
 
 SAMPLERS = ["tpe", "nsga2", "nsga3", "gp", "random"]
 
@@ -27,7 +36,9 @@ def test_the_same_seed_asks_for_the_same_40_architectures_whatever_ends_first(sa
     searches = []
     for backwards in (False, True):
         journal = MemoryJournal()
-        Engine(problem(space_for(sampler), sampler=sampler, trials=40), TableEvaluator(backwards=backwards), journal).run()
+        Engine(
+            problem(space_for(sampler), sampler=sampler, trials=40), TableEvaluator(backwards=backwards), journal
+        ).run()
         searches.append(asked(journal))
     assert len(searches[0]) >= 40
     assert searches[0] == searches[1]
@@ -81,7 +92,7 @@ def test_the_baseline_gives_the_gate_and_the_reference_point() -> None:
 
 def test_a_search_whose_baseline_cannot_be_trained_says_so() -> None:
     efdn = problem().references.baseline.hash
-    with pytest.raises(MeasurementError, match="baseline could not be trained.*not finite"):
+    with pytest.raises(MeasurementError, match=r"baseline could not be trained.*not finite"):
         Engine(problem(), TableEvaluator(failing=frozenset({efdn})), MemoryJournal()).run()
 
 
@@ -145,7 +156,8 @@ def test_published_systems_that_fit_are_tried_first() -> None:
         "language": 1,
         "name": "around EMSR",
         "scale": 4,
-        "network": problem().references.systems["EMSR"].to_dict()["network"] | {"output": {"clamp": {"choice": [True]}}},
+        "network": problem().references.systems["EMSR"].to_dict()["network"]
+        | {"output": {"clamp": {"choice": [True]}}},
     }
     journal = MemoryJournal()
     found = problem(space, warm_start=True)

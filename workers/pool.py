@@ -1,0 +1,91 @@
+"""The search's evaluator: hands architectures to actors and results back as they come."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError
+
+from nas.errors import MeasurementError
+from nas.language import Architecture
+from nas.search.records import Result, Results
+from workers.cluster import Team
+
+POLL_S = 0.2
+MOST_DEATHS = 2
+"""Actors that one architecture may cost before it is given up."""
+
+Call = Callable[[Any, int], Any]
+"""Starts the evaluation of one position on an actor; returns Ray's reference to its result."""
+
+
+class Pool:
+    """See ``nas.search.records.Evaluator``.
+
+    Args:
+        team: The actors.
+        check: Called while waiting; raises when the search has to stop.
+    """
+
+    def __init__(self, team: Team, check: Callable[[], None]) -> None:
+        self._team, self._check = team, check
+
+    def facts(self) -> Mapping[str, Any]:
+        """Describe what stands behind the numbers.
+
+        Raises:
+            MeasurementError: The backend cannot be made.
+        """
+        for _, result in self._all(self._team.latency, 1, lambda actor, _: actor.facts.remote(), training=False):
+            if result.error:
+                raise MeasurementError(result.error)
+            return result.metrics
+        return {}
+
+    def latencies(self, architectures: Sequence[Architecture]) -> Results:
+        """Measure one after the other, while nothing trains."""
+        documents = [architecture.to_dict() for architecture in architectures]
+        call: Call = lambda actor, index: actor.latency.remote(documents[index])  # noqa: E731
+        return self._all(self._team.latency, len(documents), call, training=False)
+
+    def qualities(self, architectures: Sequence[Architecture], rung: int) -> Results:
+        """Train side by side."""
+        documents = [architecture.to_dict() for architecture in architectures]
+        call: Call = lambda actor, index: actor.quality.remote(documents[index], rung)  # noqa: E731
+        return self._all(self._team.trainers, len(documents), call, training=True)
+
+    def decided(self, architectures: Sequence[Architecture]) -> None:
+        """Let all machines drop their checkpoints of these."""
+        documents = [architecture.to_dict() for architecture in architectures]
+        for actor in self._team.trainers:
+            actor.forget.remote(documents)
+
+    def _all(self, actors: list[Any], count: int, call: Call, *, training: bool) -> Results:
+        """Yield the results of ``count`` calls as they come, one call at a time on each actor."""
+        waiting, idle = deque(range(count)), deque(range(len(actors)))
+        deaths: dict[int, int] = {}
+        running: dict[Any, tuple[int, int]] = {}
+        while waiting or running:
+            while waiting and idle:
+                place, index = idle.popleft(), waiting.popleft()
+                running[call(actors[place], index)] = (place, index)
+            done, _ = ray.wait(list(running), timeout=POLL_S)
+            self._check()
+            for reference in done:
+                place, index = running.pop(reference)
+                idle.append(place)
+                try:
+                    result: Result = ray.get(reference)
+                except RayActorError as error:
+                    actors[place] = self._team.another(training=training)
+                    deaths[index] = deaths.get(index, 0) + 1
+                    if deaths[index] < MOST_DEATHS:
+                        waiting.append(index)
+                        continue
+                    result = Result(error=f"Its process died {MOST_DEATHS} times: {_first_line(error)}")
+                yield index, result
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
