@@ -167,7 +167,7 @@ class StopRule:
     """Rounds before the width counts: fewer samples have no 95 % interval."""
 
     cap_s: float = 2.0
-    """Seconds after which the window ends with whatever interval it has reached."""
+    """Seconds after which the window ends with the interval it has reached; twice as many when rounds are missing."""
 
     most_rounds: int = 400
     """Rounds after which the window ends, however wide the interval."""
@@ -176,6 +176,6 @@ class StopRule:
         """Why to stop after ``rounds`` rounds, or empty to go on."""
         if rounds >= self.least_rounds and widest <= self.relative_width:
             return "precise"
-        if elapsed_s >= self.cap_s:
+        if elapsed_s >= self.cap_s * (1.0 if rounds >= self.least_rounds else 2.0):
             return "time"
         return "rounds" if rounds >= self.most_rounds else ""

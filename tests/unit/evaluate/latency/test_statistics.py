@@ -149,4 +149,6 @@ def test_stop_rule() -> None:
     assert rule.reason(6, 0.004, elapsed_s=0.1) == "precise"
     assert rule.reason(6, 0.006, elapsed_s=0.1) == ""
     assert rule.reason(6, 0.006, elapsed_s=2.0) == "time"
+    assert rule.reason(5, 0.006, elapsed_s=3.9) == ""
+    assert rule.reason(5, 0.006, elapsed_s=4.0) == "time"
     assert rule.reason(50, 0.006, elapsed_s=1.0) == "rounds"
