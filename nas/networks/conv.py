@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from nas.errors import BuildError
-from nas.networks import forms
+from nas.networks import branches, forms
 from nas.networks.calls import Call, Form, translate
+from nas.ops import branches as branch_ops
 from nas.ops import conv as ops
 from nas.ops import training
 
@@ -121,6 +122,45 @@ def _espan(form: training.Espan, op: ops.Conv, channels: int) -> Call:
 @train.register
 def _lora(form: training.Lora, op: ops.Conv, channels: int) -> Call:
     return merging(forms.Lora, op, channels, rank=form.rank, alpha=form.alpha)
+
+
+@train.register
+def _eec(form: branch_ops.Eec, op: ops.Conv, channels: int) -> Call:
+    return merging(branches.Eec, op, channels, expand=form.expand, multiplier=form.multiplier)
+
+
+@train.register
+def _rrrb(form: branch_ops.Rrrb, op: ops.Conv, channels: int) -> Call:
+    return merging(branches.Rrrb, op, channels, ratio=form.ratio)
+
+
+@train.register
+def _repmb(form: branch_ops.RepMb, op: ops.Conv, channels: int) -> Call:
+    if form.gate:
+        return merging(branches.GatedRrrb, op, channels, ratio=form.ratio)
+    return merging(forms.Conv3XC, op, channels, gain=form.ratio)
+
+
+@train.register
+def _multi_shape(form: branch_ops.MultiShape, op: ops.Conv, channels: int) -> Call:
+    height, width = op.kernel
+    return merging(branches.SmallerWindows, op, channels, windows=((height, 1), (1, width), (1, 1)))
+
+
+@train.register
+def _ten_in_one(form: branch_ops.TenInOne, op: ops.Conv, channels: int) -> Call:
+    return merging(branches.TenInOne, op, channels, gains=form.gains)
+
+
+@train.register
+def _serial_parallel(form: branch_ops.SerialParallel, op: ops.Conv, channels: int) -> Call:
+    return merging(branches.SerialParallel, op, channels)
+
+
+@train.register
+def _multi_kernel(form: branch_ops.MultiKernel, op: ops.Conv, channels: int) -> Call:
+    windows = tuple((side, side) for side in range(1, op.kernel[0], 2))
+    return merging(branches.SmallerWindows, op, channels, windows=windows, groups=op.groups)
 
 
 def merging(cls: type[forms.MergingConv], op: ops.Conv, channels: int, **own: Any) -> Call:

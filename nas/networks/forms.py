@@ -20,10 +20,9 @@ Kernel = tuple[Tensor, Tensor | None]
 def composed(point: nn.Conv2d, window: Kernel) -> Kernel:
     """Return the kernel of a 1x1 followed by ``window``."""
     weight, bias = window
-    return (
-        torch.einsum("omhw,mi->oihw", weight, point.weight[:, :, 0, 0]),
-        None if bias is None or point.bias is None else bias + weight.sum((2, 3)) @ point.bias,
-    )
+    if bias is not None and point.bias is not None:
+        bias = bias + weight.sum((2, 3)) @ point.bias
+    return torch.einsum("omhw,mi->oihw", weight, point.weight[:, :, 0, 0]), bias
 
 
 def reduced(window: Kernel, point: nn.Conv2d) -> Kernel:
@@ -40,12 +39,12 @@ def kernel(conv: nn.Conv2d) -> Kernel:
     return conv.weight, conv.bias
 
 
-def centred(window: Kernel, point: Kernel) -> Kernel:
-    """Return ``window`` plus a 1x1 kernel at its centre tap."""
-    (weight, bias), (matrix, offset) = window, point
-    height, width = (side // 2 for side in weight.shape[2:])
+def centred(window: Kernel, smaller: Kernel) -> Kernel:
+    """Return ``window`` plus a smaller kernel, such as a 1x1, around its centre tap."""
+    (weight, bias), (inner, offset) = window, smaller
+    height, width = ((side - less) // 2 for side, less in zip(weight.shape[2:], inner.shape[2:], strict=True))
     return (
-        weight + functional.pad(matrix, (width, width, height, height)),
+        weight + functional.pad(inner, (width, width, height, height)),
         bias if bias is None or offset is None else bias + offset,
     )
 
@@ -65,6 +64,7 @@ class MergingConv(nn.Module):
         stride: Step of the window.
         padding: Rows and columns of zeros around the input.
         dilation: Spacing of the window's taps.
+        groups: Groups of channels that are convolved separately.
         bias: Whether the branches add biases.
 
     Shapes:
@@ -81,10 +81,11 @@ class MergingConv(nn.Module):
         stride: int = 1,
         padding: tuple[int, int] = (0, 0),
         dilation: int = 1,
+        groups: int = 1,
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.channels, self.width, self.kernel = channels, width, kernel
+        self.channels, self.width, self.kernel, self.groups = channels, width, kernel, groups
         self.stride, self.padding, self.dilation, self.bias = stride, padding, dilation, bias
 
     def merged(self) -> Kernel:
@@ -102,7 +103,7 @@ class MergingConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve with the merged kernel."""
         weight, bias = self.merged()
-        return functional.conv2d(x, weight, bias, self.stride, self.padding, self.dilation)
+        return functional.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def expanded(self, x: Tensor) -> Tensor:
         """Return the same branch by branch."""
@@ -120,6 +121,7 @@ class MergingConv(nn.Module):
             stride=self.stride,
             padding=self.padding,
             dilation=self.dilation,
+            groups=self.groups,
             bias=bias is not None,
             dtype=weight.dtype,
             device=weight.device,
@@ -133,15 +135,20 @@ class MergingConv(nn.Module):
         """A 1x1 convolution on a padded feature."""
         return nn.Conv2d(channels, width, 1, bias=self.bias)
 
-    def _window(self, channels: int, width: int) -> nn.Conv2d:
-        """A convolution with this window on a padded feature."""
-        return nn.Conv2d(channels, width, self.kernel, stride=self.stride, dilation=self.dilation, bias=self.bias)
+    def _window(self, channels: int, width: int, kernel: tuple[int, int] | None = None) -> nn.Conv2d:
+        """A convolution with this window, or a smaller one, on a padded feature."""
+        options: dict[str, Any] = {"stride": self.stride, "dilation": self.dilation, "groups": self.groups}
+        return nn.Conv2d(channels, width, kernel or self.kernel, bias=self.bias, **options)
+
+    def _around(self, x: Tensor, kernel: tuple[int, ...]) -> Tensor:
+        """The part of a padded feature on which a smaller window steps as this one does on the whole."""
+        sides = zip(self.kernel, kernel, strict=True)
+        height, width = (self.dilation * (side - less) // 2 for side, less in sides)
+        return x[..., height : x.shape[-2] - height, width : x.shape[-1] - width]
 
     def _centre(self, x: Tensor) -> Tensor:
         """What the centre tap of the window sees of a padded feature."""
-        height, width = (self.dilation * (side - 1) // 2 for side in self.kernel)
-        inner = x[..., height : x.shape[-2] - height, width : x.shape[-1] - width]
-        return inner[..., :: self.stride, :: self.stride]
+        return self._around(x, (1, 1))[..., :: self.stride, :: self.stride]
 
 
 class PlainBranchConv(MergingConv):
@@ -208,6 +215,9 @@ EDGES = (
 )
 """Sobel along the width, Sobel along the height, and the Laplacian."""
 
+HIGH_PASS = ((-0.0625, -0.125, -0.0625), (-0.125, 0.75, -0.125), (-0.0625, -0.125, -0.0625))
+"""What a blur leaves out."""
+
 
 class EdgeBranch(nn.Module):
     """A 1x1, then a fixed 3x3 filter on every channel, times a trained scale and plus a trained bias.
@@ -252,6 +262,7 @@ class Edbb(PlainBranchConv):
         multiplier: Widening inside the 1x1-3x3 branch.
         point: Whether there is a 1x1 branch (EDBB; ECB has none).
         identity: Whether the input is added where widths agree.
+        high_pass: Whether there is a fourth filter branch.
         conv: Stride, padding and bias.
 
     Reference:
@@ -268,13 +279,15 @@ class Edbb(PlainBranchConv):
         multiplier: int = 2,
         point: bool = True,
         identity: bool = True,
+        high_pass: bool = False,
         **conv: Any,
     ) -> None:
         super().__init__(channels, width, kernel, **conv)
         self.plain = self._window(channels, width)
         self.point = self._point(channels, width) if point else None
         self.first, self.second = self._point(channels, multiplier * width), self._window(multiplier * width, width)
-        self.edges = nn.ModuleList(EdgeBranch(self._point(channels, width), edge, stride=self.stride) for edge in EDGES)
+        edges = (*EDGES, HIGH_PASS) if high_pass else EDGES
+        self.edges = nn.ModuleList(EdgeBranch(self._point(channels, width), edge, stride=self.stride) for edge in edges)
         self.identity = identity and channels == width
 
     def merged(self) -> Kernel:

@@ -1,4 +1,4 @@
-"""Convolutions, dense or grouped."""
+"""Convolutions, dense or grouped, and what every op has in common that may stand for one."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -8,9 +8,44 @@ from nas.ops.fields import FieldError, Flag, Integer, Kernel, OneOf, OneOp, Real
 from nas.ops.training import Plain, TrainingForm
 
 
+@dataclass(frozen=True, kw_only=True)
+class Convolution(Op):
+    """An op that may stand where larger ops convolve."""
+
+    kind: ClassVar[str] = "conv"
+
+    @property
+    def keeps_size(self) -> bool:
+        """Whether height and width stay as they are."""
+        return getattr(self, "stride", 1) == 1 and getattr(self, "padding", "zero") != "valid"
+
+    def part(self, channels: int, width: int, *, place: str = "conv", **fixed: object) -> Self:
+        """Return this op bound as a part of a larger op, which decides its width and the ``fixed`` fields.
+
+        Args:
+            channels: Channels that come in.
+            width: Channels out.
+            place: The owner's field that holds the part, for messages.
+            fixed: Fields that the owner sets.
+
+        Raises:
+            FieldError: The document gave the part a width of its own, or the op cannot be such a part.
+        """
+        if getattr(self, "width", None) is not None:
+            raise FieldError(f"{place}.width", f"the width of a part is set by its owner ({width}); leave width out")
+        for name in fixed:
+            if name not in self.specs():
+                raise FieldError(place, f"{self.name} has no {name}, which is set by its owner; use conv here")
+        with within(place):
+            bound = replace(self, **fixed).bind((channels,), width)
+        if bound.channels_out((channels,)) != width:
+            raise FieldError(place, f"{self.name} makes no {width} channels of {channels}; use conv here")
+        return bound
+
+
 @register
 @dataclass(frozen=True, kw_only=True)
-class Conv(Op):
+class Conv(Convolution):
     """A 2-D convolution, deployed as exactly one convolution whatever its training form.
 
     Shapes:
@@ -19,7 +54,6 @@ class Conv(Op):
     """
 
     name: ClassVar[str] = "conv"
-    kind: ClassVar[str] = "conv"
 
     width: int | None = declare(Integer("Channels out.", context=True), default=None)
     kernel: tuple[int, int] = declare(Kernel("Window."), default=(3, 3))
@@ -37,7 +71,9 @@ class Conv(Op):
     init: str = declare(
         OneOf("Weights at the start of training.", training=True, options=("default", "nearest")), default="default"
     )
-    frozen: bool = declare(Flag("Whether training leaves the weights alone.", training=True), default=False)
+    frozen: bool = declare(
+        Flag("Whether training leaves the weights alone (of lora: what it updates).", training=True), default=False
+    )
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:
         bound = self if self.width is not None else replace(self, width=width)
@@ -48,17 +84,6 @@ class Conv(Op):
                 )
         self.train.check(bound, widths[0])
         return bound
-
-    def part(self, widths: int, width: int, **fixed: object) -> "Conv":
-        """Return this convolution bound as a part of a larger op, which decides its width and the ``fixed`` fields.
-
-        Raises:
-            FieldError: The document gave the part a width of its own.
-        """
-        if self.width is not None:
-            raise FieldError("conv.width", f"the width of a part is set by its owner ({width}); leave width out")
-        with within("conv"):
-            return replace(self, **fixed).bind((widths,), width)  # type: ignore[arg-type]
 
     def channels_out(self, widths: tuple[int, ...]) -> int:  # noqa: ARG002
         assert self.width is not None, "bind first"
@@ -88,3 +113,20 @@ class Conv(Op):
             convs=1,
             training_params=self.train.params(self, x.channels),
         )
+
+
+def same_size(convs: tuple[Convolution, ...]) -> tuple[Convolution, ...]:
+    """Return ``convs``; raise FieldError when one of them changes height or width."""
+    for conv in convs:
+        if not conv.keeps_size:
+            raise FieldError("conv", "these keep height and width; use stride 1 and zero or reflect padding")
+    return convs
+
+
+POINT_TRAIN = OneOp("Training form of its 1x1 convolutions.", training=True, kinds=("training",))
+"""A field of ops that have 1x1 convolutions of their own."""
+
+
+def point(channels: int, width: int, *, bias: bool = True, train: TrainingForm | None = None) -> Convolution:
+    """Return a 1x1 convolution, bound."""
+    return Conv(kernel=(1, 1), bias=bias, train=train or Plain()).part(channels, width)

@@ -142,6 +142,20 @@ def odd(value: object, high: int) -> int:
 
 
 @dataclass(frozen=True)
+class Odd(Spec):
+    """An odd number of taps; 0 as well where there need be none."""
+
+    high: int = 31
+    none: bool = False
+
+    def parse(self, value: object) -> int:
+        return 0 if self.none and whole(value) == 0 else odd(value, self.high)
+
+    def domain(self) -> str:
+        return f"odd, from 1 to {self.high}" + (", or 0 for none" if self.none else "")
+
+
+@dataclass(frozen=True)
 class Kernel(Spec):
     """The window of a convolution: an odd side, or ``[height, width]``, both odd unless ``even`` is allowed."""
 
@@ -210,3 +224,13 @@ def declare(spec: Spec, **default: Any) -> Any:
 def specs(cls: Any) -> Mapping[str, Spec]:
     """Return the specs of a dataclass's fields by name, in order of declaration."""
     return {name: item.metadata["spec"] for name, item in cls.__dataclass_fields__.items() if "spec" in item.metadata}
+
+
+def portion(width: int, ratio: float, field_name: str = "ratio") -> int:
+    """Return ``ratio`` times ``width``; raise FieldError when that is no whole number of channels."""
+    channels = width * ratio
+    if channels < 1 or not float(channels).is_integer():
+        raise FieldError(
+            field_name, f"{ratio:g} times {width} channels is {channels:g}; choose one that makes it whole"
+        )
+    return int(channels)

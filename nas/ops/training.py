@@ -97,14 +97,14 @@ class Edbb(TrainingForm):
         return edge_params(conv, channels, self.multiplier) + dense(conv, channels, kernel=(1, 1))
 
 
-def edge_params(conv: "Conv", channels: int, multiplier: int) -> int:
-    """Parameters of the branches that EDBB and ECB share: 3x3, 1x1-3x3 and three 1x1-filter branches."""
+def edge_params(conv: "Conv", channels: int, multiplier: int, *, filters: int = 3) -> int:
+    """Parameters of the branches that EDBB and ECB share: 3x3, 1x1-3x3 and (three) 1x1-filter branches."""
     out = conv.channels_out(())
     middle = out * multiplier
     bias = out if conv.bias else 0
     edge = dense(conv, channels, kernel=(1, 1)) + out + bias
     sequence = dense(conv, channels, width=middle, kernel=(1, 1)) + dense(conv, middle)
-    return dense(conv, channels) + sequence + 3 * edge
+    return dense(conv, channels) + sequence + filters * edge
 
 
 @register
