@@ -1,6 +1,19 @@
 """What each op does: its torch module and training forms; the networks built of them, and their deployed form."""
 
-from nas.networks import activation, attention, block, conv, fusion
+from nas.networks import (
+    activation,
+    attention,
+    block,
+    channel,
+    conv,
+    fusion,
+    involution,
+    modulation,
+    norm,
+    pooled,
+    refining,
+    separable,
+)
 from nas.networks.calls import Call, Form, call
 from nas.networks.deploying import deploy
 from nas.networks.network import Network, build, load, steps
@@ -16,10 +29,17 @@ __all__ = [
     "block",
     "build",
     "call",
+    "channel",
     "conv",
     "deploy",
     "fusion",
+    "involution",
     "load",
+    "modulation",
+    "norm",
+    "pooled",
+    "refining",
+    "separable",
     "start",
     "steps",
 ]

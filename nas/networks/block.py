@@ -131,7 +131,12 @@ def _conv_block(op: ops.ConvBlock, widths: tuple[int, ...], form: Form) -> Call:
 @translate.register
 def _spab(op: ops.Spab, widths: tuple[int, ...], form: Form) -> Call:
     convs = [call(conv, widths, form) for conv in op.parts(widths[0])]
-    made = Call(Spab, convs, activations(op.activation, widths[0], op.n - 1))
+    between = activations(op.activation, widths[0], op.n - 1)
+    if not isinstance(op.after_conv, activation_ops.Nothing):
+        after = call(op.after_conv, widths, form)
+        between = [Call(nn.Sequential, after, item) for item in between]
+        convs[-1] = Call(nn.Sequential, convs[-1], after)
+    made = Call(Spab, convs, between)
     if isinstance(op.attention, attention_ops.ParameterFree):
         return made
     if isinstance(op.attention, activation_ops.Nothing):

@@ -26,6 +26,49 @@ class Add(nn.Module):
         return total
 
 
+class Multiply(nn.Module):
+    """The product of features of one shape, element by element."""
+
+    def forward(self, *features: Tensor) -> Tensor:
+        """Return the product, multiplied from the left."""
+        product = features[0]
+        for feature in features[1:]:
+            product = product * feature
+        return product
+
+
+class LayerScale(nn.Module):
+    """Every channel times a learned factor: (B, channels, H, W) in and out.
+
+    Args:
+        channels: Channels in and out.
+        init: The factors at the start of training.
+
+    Reference:
+        Touvron et al., Going deeper with Image Transformers, 2021. https://arxiv.org/abs/2103.17239
+    """
+
+    def __init__(self, channels: int, init: float = 1e-6) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((1, channels, 1, 1), init))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scaled feature."""
+        return x * self.scale
+
+
+class RepeatChannels(nn.Module):
+    """Every channel several times in a row: (B, C, H, W) to (B, times * C, H, W)."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the repeated channels."""
+        return x.repeat_interleave(self.times, dim=1)
+
+
 class Slice(nn.Module):
     """Channels from ``first`` to just before ``last``."""
 
@@ -46,6 +89,21 @@ def _concat(op: ops.Concat, widths: tuple[int, ...], form: Form) -> Call:
 @translate.register
 def _add(op: ops.Add, widths: tuple[int, ...], form: Form) -> Call:
     return Call(Add)
+
+
+@translate.register
+def _multiply(op: ops.Multiply, widths: tuple[int, ...], form: Form) -> Call:
+    return Call(Multiply)
+
+
+@translate.register
+def _layer_scale(op: ops.LayerScale, widths: tuple[int, ...], form: Form) -> Call:
+    return Call(LayerScale, widths[0], op.init) if form == "training" else Call(LayerScale, widths[0])
+
+
+@translate.register
+def _repeat_channels(op: ops.RepeatChannels, widths: tuple[int, ...], form: Form) -> Call:
+    return Call(RepeatChannels, op.times)
 
 
 @translate.register

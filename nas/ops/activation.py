@@ -1,10 +1,10 @@
 """Activations: element-wise, free by the challenge's counting rules."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from nas.ops.base import Cost, Op, Shape, register
-from nas.ops.fields import Real, declare
+from nas.ops.fields import FieldError, Real, declare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,11 @@ class Clamp(Activation):
 
     low: float = declare(Real("Smallest value.", low=-1e6), default=0.0)
     high: float = declare(Real("Largest value.", low=-1e6), default=1.0)
+
+    def bind(self, widths: tuple[int, ...], width: int) -> Self:  # noqa: ARG002
+        if self.low >= self.high:
+            raise FieldError("high", f"{self.high:g} is not above low ({self.low:g}); give a larger one")
+        return self
 
 
 @register

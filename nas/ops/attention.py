@@ -1,12 +1,14 @@
 """Attentions: reweight a feature by a function of itself."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Self
 
 from nas.ops.activation import Activation, Relu
 from nas.ops.base import ZERO, Cost, Op, Shape, register, spread
-from nas.ops.conv import Conv
+from nas.ops.conv import POINT_TRAIN, Conv, Convolution, point, same_size
 from nas.ops.fields import FieldError, Flag, Integer, OneOf, OneOp, OpList, declare
+from nas.ops.training import Plain, TrainingForm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +52,14 @@ class Esa(Attention):
         Flag("Whether a 1x1 convolution carries the squeezed feature past the pooling."), default=True
     )
     bias: bool = declare(Flag("Whether its convolutions add a bias."), default=True)
-    conv: tuple[Conv, ...] = declare(
+    conv: tuple[Convolution, ...] = declare(
         OpList("Its 3x3 convolutions: the strided one, then those on the pooled map.", kinds=("conv",)),
         default=(Conv(),),
     )
     activation: Activation = declare(
         OneOp("Between the convolutions on the pooled map (full).", kinds=("activation",)), default=Relu()
     )
+    point_train: TrainingForm = declare(POINT_TRAIN, default=Plain())
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:  # noqa: ARG002
         self.parts(widths[0])
@@ -66,14 +69,13 @@ class Esa(Attention):
         """Return its convolutions, bound: squeeze, strided, pooled, carry (or None) and expand."""
         count = 2 if self.variant == "light" else 4
         strided, *pooled = spread(self.conv, count, "conv")
-        f, fixed = self.inner, {"bias": self.bias}
-        one = Conv(kernel=(1, 1), bias=self.bias)
+        f, one = self.inner, partial(point, bias=self.bias, train=self.point_train)
         return EsaParts(
-            squeeze=one.part(channels, f),
-            strided=strided.part(f, f, stride=2, padding="valid", **fixed),
-            pooled=tuple(item.part(f, f, **fixed) for item in pooled),
-            carry=one.part(f, f) if self.conv_f else None,
-            expand=one.part(f, channels),
+            squeeze=one(channels, f),
+            strided=strided.part(f, f, stride=2, padding="valid", bias=self.bias),
+            pooled=same_size(tuple(item.part(f, f, bias=self.bias) for item in pooled)),
+            carry=one(f, f) if self.conv_f else None,
+            expand=one(f, channels),
         )
 
     def cost(self, inputs: tuple[Shape, ...]) -> Cost:
@@ -95,11 +97,11 @@ class Esa(Attention):
 class EsaParts:
     """The bound convolutions of one ESA."""
 
-    squeeze: Conv
-    strided: Conv
-    pooled: tuple[Conv, ...]
-    carry: Conv | None
-    expand: Conv
+    squeeze: Convolution
+    strided: Convolution
+    pooled: tuple[Convolution, ...]
+    carry: Convolution | None
+    expand: Convolution
 
 
 def pooled_shape(x: Shape) -> Shape:

@@ -6,8 +6,9 @@ from typing import ClassVar, Self
 from nas.ops.activation import Activation, Nothing, Prelu, Silu
 from nas.ops.attention import Attention, Esa, ParameterFree
 from nas.ops.base import ZERO, Cost, Op, Shape, register, spread
-from nas.ops.conv import Conv
+from nas.ops.conv import POINT_TRAIN, Conv, Convolution, point, same_size
 from nas.ops.fields import FieldError, Flag, Integer, Kernel, Many, OneOp, OpList, declare, within
+from nas.ops.training import Plain, TrainingForm
 
 
 def step_taps(count: int) -> tuple[str, ...]:
@@ -28,7 +29,7 @@ class ConvBlock(Op):
 
     width: int | None = declare(Integer("Channels out, and between.", context=True), default=None)
     n: int = declare(Integer("Convolutions.", high=8), default=3)
-    conv: tuple[Conv, ...] = declare(OpList("Its convolutions.", kinds=("conv",)), default=(Conv(),))
+    conv: tuple[Convolution, ...] = declare(OpList("Its convolutions.", kinds=("conv",)), default=(Conv(),))
     activation: Activation = declare(OneOp("After each convolution.", kinds=("activation",)), default=Silu())
     act_on_last: bool = declare(Flag("Whether the last convolution is activated too."), default=True)
 
@@ -44,7 +45,7 @@ class ConvBlock(Op):
         assert self.width is not None, "bind first"
         return self.width
 
-    def parts(self, channels: int) -> tuple[Conv, ...]:
+    def parts(self, channels: int) -> tuple[Convolution, ...]:
         """Return its convolutions, bound."""
         out = self.channels_out(())
         convs = spread(self.conv, self.n, "conv")
@@ -61,21 +62,14 @@ class ConvBlock(Op):
         return total
 
 
-def same_size(convs: tuple[Conv, ...]) -> tuple[Conv, ...]:
-    """Return ``convs``; raise FieldError when one of them changes height or width."""
-    for conv in convs:
-        if conv.stride != 1 or conv.padding == "valid":
-            raise FieldError("conv", "a block keeps its height and width; use stride 1 and zero or reflect padding")
-    return convs
-
-
 @register
 @dataclass(frozen=True, kw_only=True)
 class Spab(Op):
     """Swift parameter-free attention block: n convolutions, a residual, and an attention on their sum.
 
     With ``parameter_free``: (y + x) * (sigmoid(y) - 0.5), y the last convolution's output; with ``none``: y + x; with
-    any other attention: attention(y + x). Taps: ``conv1`` .. raw, ``act1`` .. activated (not after the last).
+    any other attention: attention(y + x). Taps: ``conv1`` .. raw (the last one after ``after_conv``), ``act1`` ..
+    activated (not after the last).
     """
 
     name: ClassVar[str] = "spab"
@@ -83,7 +77,7 @@ class Spab(Op):
     source: ClassVar[str] = "Wan et al., Swift Parameter-free Attention Network, 2023. https://arxiv.org/abs/2311.12770"
 
     n: int = declare(Integer("Convolutions.", high=8), default=3)
-    conv: tuple[Conv, ...] = declare(OpList("Its convolutions.", kinds=("conv",)), default=(Conv(),))
+    conv: tuple[Convolution, ...] = declare(OpList("Its convolutions.", kinds=("conv",)), default=(Conv(),))
     activation: Activation = declare(OneOp("Between convolutions.", kinds=("activation",)), default=Silu())
     attention: Attention | Nothing = declare(
         OneOp("What reweights the sum.", kinds=("attention", "none")), default=ParameterFree()
@@ -103,7 +97,7 @@ class Spab(Op):
             self.after_conv.bind(widths, width)
         return self
 
-    def parts(self, channels: int) -> tuple[Conv, ...]:
+    def parts(self, channels: int) -> tuple[Convolution, ...]:
         """Return its convolutions, bound."""
         return same_size(tuple(item.part(channels, channels) for item in spread(self.conv, self.n, "conv")))
 
@@ -132,8 +126,11 @@ class DistillCell(Op):
     )
     inner: int = declare(Integer("Channels of each branch."), default=24)
     activation: Activation = declare(OneOp("After each convolution.", kinds=("activation",)), default=Prelu())
-    conv: tuple[Conv, ...] = declare(OpList("The convolutions of the chain.", kinds=("conv",)), default=(Conv(),))
+    conv: tuple[Convolution, ...] = declare(
+        OpList("The convolutions of the chain.", kinds=("conv",)), default=(Conv(),)
+    )
     attention: Attention | Nothing = declare(OneOp("After the fusion.", kinds=("attention", "none")), default=Esa())
+    point_train: TrainingForm = declare(POINT_TRAIN, default=Plain())
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:
         self.parts(widths[0])
@@ -141,22 +138,22 @@ class DistillCell(Op):
             self.attention.bind(widths, width)
         return self
 
-    def parts(self, channels: int) -> tuple[Conv, ...]:
+    def parts(self, channels: int) -> tuple[Convolution, ...]:
         """Return the convolutions of the chain, bound; ``kernels`` decides their windows."""
         convs = spread(self.conv, len(self.kernels), "conv")
         for item, kernel in zip(convs, self.kernels, strict=True):
-            if item.kernel not in ((3, 3), kernel):
+            if getattr(item, "kernel", (3, 3)) not in ((3, 3), kernel):
                 raise FieldError("conv.kernel", "kernels decides the windows of a distill_cell; leave kernel out")
         pairs = zip(convs, self.kernels, strict=True)
         return same_size(tuple(item.part(channels, channels, kernel=kernel) for item, kernel in pairs))
 
-    def branch(self, channels: int) -> Conv:
+    def branch(self, channels: int) -> Convolution:
         """Return the 1x1 convolution of one branch, bound."""
-        return Conv(kernel=(1, 1)).part(channels, self.inner)
+        return point(channels, self.inner, train=self.point_train)
 
-    def fusion(self, channels: int) -> Conv:
+    def fusion(self, channels: int) -> Convolution:
         """Return the 1x1 convolution that fuses the branches, bound."""
-        return Conv(kernel=(1, 1)).part(self.inner * (len(self.kernels) + 1), channels)
+        return point(self.inner * (len(self.kernels) + 1), channels, train=self.point_train)
 
     def cost(self, inputs: tuple[Shape, ...]) -> Cost:
         (x,) = inputs

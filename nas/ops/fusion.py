@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from nas.ops.base import Cost, Op, Shape, register
-from nas.ops.fields import FieldError, Integer, Many, OneOf, declare
+from nas.ops.fields import FieldError, Integer, Many, OneOf, Real, declare
 
 MOST_OPERANDS = 64
 
@@ -36,6 +36,41 @@ class Add(Op):
             shown = ", ".join(str(item) for item in widths)
             raise FieldError("of", f"features of {shown} channels cannot be added; make their widths agree")
         return self
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class Multiply(Op):
+    """The product of its inputs, element by element."""
+
+    name: ClassVar[str] = "multiply"
+    kind: ClassVar[str] = "fusion"
+    arity: ClassVar[tuple[int, int]] = (2, MOST_OPERANDS)
+
+    def bind(self, widths: tuple[int, ...], width: int) -> Self:  # noqa: ARG002
+        if len(set(widths)) != 1:
+            shown = ", ".join(str(item) for item in widths)
+            raise FieldError("of", f"features of {shown} channels cannot be multiplied; make their widths agree")
+        return self
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class LayerScale(Op):
+    """Every channel times a learned factor."""
+
+    name: ClassVar[str] = "layer_scale"
+    kind: ClassVar[str] = "fusion"
+    source: ClassVar[str] = (
+        "Touvron et al., Going deeper with Image Transformers, 2021. https://arxiv.org/abs/2103.17239"
+    )
+
+    init: float = declare(
+        Real("The factors at the start of training.", training=True, low=-1e3, high=1e3), default=1e-6
+    )
+
+    def cost(self, inputs: tuple[Shape, ...]) -> Cost:
+        return Cost(params=inputs[0].channels, training_params=inputs[0].channels)
 
 
 @register
@@ -80,6 +115,20 @@ class Resize(Op):
     def cost(self, inputs: tuple[Shape, ...]) -> Cost:
         out = self.shape(inputs)
         return Cost(flops=out.channels * out.pixels * (4 if self.mode == "bilinear" else 1))
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class RepeatChannels(Op):
+    """Every channel several times in a row: an image repeated scale^2 times and shuffled is enlarged to the nearest."""
+
+    name: ClassVar[str] = "repeat_channels"
+    kind: ClassVar[str] = "skip"
+
+    times: int = declare(Integer("Copies of every channel.", high=64))
+
+    def channels_out(self, widths: tuple[int, ...]) -> int:
+        return widths[0] * self.times
 
 
 @register

@@ -114,6 +114,7 @@ def test_an_unknown_system_is_told(name: str) -> None:
         nas.architecture(name)
 
 
-def test_all_systems_have_their_own_hash() -> None:
-    hashes = sorted(nas.architecture(f"system:{name}").hash for name in system_names())
-    assert all(one != other for one, other in pairwise(hashes))
+def test_all_systems_have_their_own_hash_but_two_teams_that_submitted_one_network() -> None:
+    found = {name: nas.architecture(f"system:{name}").hash for name in system_names()}
+    assert found.pop("SRCB") == found["Davinci"]
+    assert all(one != other for one, other in pairwise(sorted(found.values())))

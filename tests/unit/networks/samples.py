@@ -19,6 +19,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "pixelshuffle": {"scale": 2},
     "multiply": {"of": ["head", "in"]},
     "repeat_channels": {"times": 2},
+    "factorised": {"inner": 3},
     "safm": {"split": 3},
     "involution": {"groups": 2},
 }

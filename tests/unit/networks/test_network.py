@@ -26,11 +26,16 @@ def parameters(module: nn.Module) -> int:
 
 
 def randomised(arch: Architecture) -> nn.Module:
-    """The training form in double precision with every parameter random, but small enough not to overflow."""
+    """The training form in double precision with all parameters and statistics random, small enough not to overflow."""
     network = build(arch, form="training").double()
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.2)
-    return network
+    for norm in (module for module in network.modules() if isinstance(module, nn.BatchNorm2d)):
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2)
+    return network.eval()
 
 
 def assert_forms_agree(arch: Architecture) -> None:
