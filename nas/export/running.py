@@ -35,13 +35,13 @@ def enlarge_file(network: nn.Module, source: Path, target: Path, scale: int) -> 
     """Enlarge a picture, grey or coloured; transparency is enlarged by bicubic interpolation."""
     from PIL import Image, ImageOps
 
-    picture = ImageOps.exif_transpose(Image.open(source))
+    with Image.open(source) as opened:
+        picture = ImageOps.exif_transpose(opened)
     if picture.mode.startswith("I"):
         picture = picture.convert("I").point(lambda value: value / 257).convert("L")  # 16 bits
-    transparent = "A" in picture.mode or "transparency" in picture.info
-    mode = ("LA" if transparent else "L") if picture.mode in ("L", "LA") else ("RGBA" if transparent else "RGB")
-    coloured = picture.convert("RGBA").convert("RGB")
-    pixels = torch.frombuffer(bytearray(coloured.tobytes()), dtype=torch.uint8)
+    transparent = picture.has_transparency_data
+    mode = ("L" if picture.mode in ("L", "LA") else "RGB") + ("A" if transparent else "")
+    pixels = torch.frombuffer(bytearray(picture.convert("RGB").tobytes()), dtype=torch.uint8)
     image = pixels.view(1, picture.height, picture.width, 3).permute(0, 3, 1, 2).float() / 255
     enlarged = (enlarge(network, image, scale)[0].clamp(0, 1) * 255).round().to(torch.uint8)
     enlarged = enlarged.permute(1, 2, 0).contiguous()

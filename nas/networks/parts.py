@@ -6,6 +6,7 @@ held, what that does to their values, and how its weights have to be set for it.
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -117,7 +118,8 @@ class Plan:
         """Change the weights."""
         for key, rows in self.rows.items():
             conv = self.convs[key]
-            weight, bias = conv.kernel()
+            weight, bias = (None if tensor is None else tensor.clone() for tensor in conv.kernel)
+            assert weight is not None
             for channel, row in rows.items():
                 row.write(weight[channel])
                 if bias is not None:
@@ -193,8 +195,7 @@ class ConvPart(Part):
     @property
     def grouped(self) -> bool:
         """Whether an output channel sees only some input channels."""
-        conv = self._conv()
-        return isinstance(conv, nn.Conv2d) and conv.groups > 1
+        return self.kernel[0].shape[1] != self.widths[0]
 
     @property
     def dense(self) -> bool:
@@ -204,10 +205,11 @@ class ConvPart(Part):
     @property
     def biased(self) -> bool:
         """Whether there is a bias to set."""
-        return self.kernel()[1] is not None
+        return self.kernel[1] is not None
 
+    @cached_property
     def kernel(self) -> tuple[Tensor, Tensor | None]:
-        """Return weight and bias in double precision, as the input and the result see them."""
+        """Weight and bias at first, in double precision, as the input and the result see them."""
         conv, (result, given) = self._conv(), self._factors()
         weight, bias = conv.merged() if isinstance(conv, MergingConv) else (conv.weight, conv.bias)
         double = weight.detach().double() * (result * given)
@@ -215,15 +217,16 @@ class ConvPart(Part):
 
     def point(self) -> tuple[Tensor, Tensor]:
         """Return the matrix (channels, inputs) and bias that this is; raises NoWayError unless it is pointwise."""
-        weight, bias = self.kernel()
+        weight, bias = self.kernel
         height, width = (side // 2 for side in weight.shape[2:])
         matrix = torch.zeros(self.channels, self.widths[0], dtype=weight.dtype)
         inputs, outputs = weight.shape[1], self.channels * weight.shape[1] // self.widths[0]
         for channel, row in enumerate(weight[:, :, height, width]):
             first = channel // outputs * inputs
             matrix[channel, first : first + inputs] = row
-        weight[:, :, height, width] = 0
-        if weight.any():
+        others = weight.clone()
+        others[:, :, height, width] = 0
+        if others.any():
             raise NoWayError
         return matrix, torch.zeros(self.channels).to(matrix) if bias is None else bias
 
@@ -239,7 +242,7 @@ class ConvPart(Part):
         return block
 
     def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:
-        seen = self.kernel()[0].shape[1]
+        seen = self.kernel[0].shape[1]
         for block in carried.blocks:
             for channel in block:
                 taps = torch.zeros(seen, dtype=torch.float64)
@@ -253,9 +256,7 @@ class ConvPart(Part):
     def hold(self, block: range, plan: Plan, *, value: float = 0.0, rest: float = 0.0) -> None:
         """Plan for channels of the result to be a constant."""
         for channel in block:
-            plan.write(
-                self, channel, Row(torch.zeros(self.kernel()[0].shape[1], dtype=torch.float64), value, rest=rest)
-            )
+            plan.write(self, channel, Row(torch.zeros(self.kernel[0].shape[1], dtype=torch.float64), value, rest=rest))
 
 
 @dataclass(frozen=True)

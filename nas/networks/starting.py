@@ -272,7 +272,7 @@ def calm(parts: list[Part], wire: int) -> None:
         return
     part = parts[wire]
     if isinstance(part, ConvPart):
-        weight, bias = part.kernel()
+        weight, bias = part.kernel
         if not part.fixed:
             part.assign(weight * LITTLE, bias)
         return
