@@ -64,14 +64,13 @@ class Factories:
                 self._define(call, count, taps=any(step.call != bare(step.call) == call for step in planned))
 
     def _define(self, call: Call, count: int, *, taps: bool) -> None:
-        cls = call.cls.__name__
-        name = f"make_{_snake(cls)}"
+        name = f"make_{_snake(call.cls.__name__)}"
         name += f"_{len(self._names) + 1}" if name in self._names.values() else ""
         self._names[call] = name
         arguments = "taps: tuple[str, ...] = ()" if taps else ""
         made = (call.given(taps=Variable("taps")) if taps else call).source(4, LINE - 11)
         self.definitions.append(
-            f'def {name}({arguments}) -> {cls}:\n    """Make one of {count} equal blocks."""\n    return {made}'
+            f'def {name}({arguments}) -> {call.name}:\n    """Make one of {count} equal blocks."""\n    return {made}'
         )
 
     def source(self, call: Call, indent: int, room: int) -> str:

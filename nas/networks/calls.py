@@ -71,14 +71,16 @@ class Call:
             indent: Spaces before the line that the call stands on, for calls that take several lines.
             room: Characters left on the first line; a longer call has one argument a line.
         """
-        line = f"{self._name()}({', '.join(text for text in self._arguments(0, 10**9))})"
+        line = f"{self.name}({', '.join(text for text in self._arguments(0, 10**9))})"
         if len(line) <= room:
             return line
         margin = " " * (indent + 4)
         arguments = "".join(f"{margin}{text},\n" for text in self._arguments(indent + 4, LINE - indent - 5))
-        return f"{self._name()}(\n{arguments}{' ' * indent})"
+        return f"{self.name}(\n{arguments}{' ' * indent})"
 
-    def _name(self) -> str:
+    @property
+    def name(self) -> str:
+        """The class as source names it."""
         return f"nn.{self.cls.__name__}" if self.cls.__module__.startswith("torch.nn") else self.cls.__name__
 
     def _arguments(self, indent: int, room: int) -> Iterator[str]:
