@@ -1,0 +1,43 @@
+"""What fvcore counts on a network, to compare with what the tree says."""
+
+import logging
+import warnings
+from typing import NamedTuple
+
+import torch
+
+from nas.costing import Cost
+from nas.costing import cost as stated
+from nas.language import Architecture
+from nas.networks import build
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it scripts a loss that nobody asked for
+    from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
+
+
+class Count(NamedTuple):
+    """Parameters, multiply-accumulates and elements written by convolutions and products."""
+
+    params: int
+    flops: int
+    activations: int
+
+
+def counted(arch: Architecture, height: int, width: int) -> Count:
+    """Count the deployed network on a random image."""
+    network, image = build(arch), torch.rand(1, 3, height, width)
+    totals = []
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        for analysis in (FlopCountAnalysis(network, image), ActivationCountAnalysis(network, image)):
+            logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)
+            analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+            totals.append(int(analysis.total()))
+    return Count(sum(parameter.numel() for parameter in network.parameters()), *totals)
+
+
+def costed(arch: Architecture, height: int, width: int) -> Count:
+    """The same from the tree alone."""
+    found: Cost = stated(arch, height, width)
+    return Count(found.params, found.flops, found.activations)
