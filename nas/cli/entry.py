@@ -1,6 +1,7 @@
 """Assembles the commands and turns every error into one sentence and an exit status."""
 
 import os
+import signal
 import sys
 
 import typer
@@ -22,6 +23,7 @@ from nas.cli import (
     watch,
 )
 from nas.cli.output import say
+from nas.cli.processes import interrupt
 from nas.errors import NasError
 
 app = typer.Typer(
@@ -47,6 +49,8 @@ UsageError = typer.BadParameter.__mro__[1]
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 failed, 2 the request was wrong."""
+    # Ended in order like by Ctrl-C, so that no process stays behind which the command started.
+    signal.signal(signal.SIGTERM, interrupt)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -1,15 +1,18 @@
 """Worker processes that a command starts beside itself, watches, and ends by their id."""
 
+import ctypes
+import signal
 import subprocess
 import sys
 import threading
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, NoReturn, Self
 
 from nas.cli.output import say
 
 PATIENCE_S = 20.0
 """How long a worker may take to put its work down before it is killed."""
+PR_SET_PDEATHSIG = 1
 PAUSE_S = 5.0
 """Between the end of a worker that died and the start of its successor."""
 
@@ -65,7 +68,19 @@ class Workers:
             stdout=self._log or sys.stderr,
             stderr=self._log,
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
+
+
+def interrupt(*_: object) -> NoReturn:
+    """Answer a signal as Ctrl-C is answered."""
+    raise KeyboardInterrupt
+
+
+def end_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent is killed, which can then end nothing in order."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def end(process: subprocess.Popen[bytes], patience_s: float = PATIENCE_S) -> None:

@@ -3,13 +3,13 @@
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.cli.options import Database
 from nas.cli.output import say
-from nas.cli.processes import Workers
+from nas.cli.processes import Workers, interrupt
 from nas.errors import RequestError
 
 if TYPE_CHECKING:
@@ -67,13 +67,10 @@ def until_stopped(app: "FastAPI", listener: socket.socket, host: str) -> None:
             sys.stdout.write(f"http://{shown}:{listener.getsockname()[1]}\n")
             sys.stdout.flush()
 
-    def stop(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
     # The server restores and repeats the signal that ended it; with Python's own answer to SIGTERM the process would
     # die there and leave its workers behind.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+        signal.signal(number, interrupt)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
     try:
         Announced(config).run(sockets=[listener])
