@@ -72,8 +72,8 @@ class Row:
     cleared: tuple[int, ...] = ()
 
     def agrees(self, other: "Row") -> bool:
-        """Whether two rows ask for the same."""
-        same = (self.bias, self.rest, self.cleared) == (other.bias, other.rest, other.cleared)
+        """Whether two rows ask for the same, but for the rest."""
+        same = (self.bias, self.cleared) == (other.bias, other.cleared)
         return same and torch.equal(self.taps, other.taps) and torch.equal(self.window, other.window)
 
     def write(self, weight: Tensor) -> None:
@@ -103,8 +103,10 @@ class Plan:
         """Ask for one output channel; raises NoWayError when it was asked for otherwise."""
         if conv.fixed or (row.bias and not conv.biased):
             raise NoWayError
-        if not self.rows.setdefault(id(conv.module), {}).setdefault(channel, row).agrees(row):
+        rows = self.rows.setdefault(id(conv.module), {})
+        if channel in rows and not rows[channel].agrees(row):
             raise NoWayError
+        rows[channel] = max(row, rows.get(channel, row), key=lambda item: item.rest)
         self.convs[id(conv.module)] = conv
 
     def silence(self, wire: int, block: range, rest: float) -> None:
@@ -112,6 +114,16 @@ class Plan:
         if wire < 0:
             raise NoWayError
         self.parts[wire].silence(block, self, rest)
+
+    def copies(self, wire: int, carrier: int, block: range, rest: float) -> int:
+        """Return how often a feature adds up the carrier's; all else in its channels is asked to be zero, or little."""
+        if wire == carrier:
+            return 1
+        part = self.parts[wire] if wire >= 0 else None
+        if isinstance(part, AddPart):
+            return sum(self.copies(item, carrier, block, rest) for item in part.inputs)
+        self.silence(wire, block, rest)
+        return 0
 
     @torch.no_grad()
     def apply(self) -> None:
@@ -260,15 +272,33 @@ class ConvPart(Part):
 
 
 @dataclass(frozen=True)
+class RepeatPart(Part):
+    """Every channel ``times`` times in a row."""
+
+    times: int
+
+    def point(self) -> tuple[Tensor, Tensor]:
+        """Return the matrix (channels, inputs) and bias that this is."""
+        matrix = torch.eye(self.widths[0], dtype=torch.float64).repeat_interleave(self.times, 0)
+        return matrix, torch.zeros(self.channels, dtype=torch.float64)
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:
+        plan.silence(self.inputs[0], range(block.start // self.times, (block.stop - 1) // self.times + 1), rest)
+
+
+@dataclass(frozen=True)
 class ActivationPart(Part):
-    """An element-wise function f with f(x) - f(-x) = (1 + slope) x."""
+    """An element-wise function f with f(x) - f(-x) = (1 + slope) x; a rectifier has f(x) = x where x is positive."""
 
     slope: float | None
+    rectifier: bool
 
     def toll(self) -> float:
         return math.inf if self.slope is None else 2.0
 
     def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:  # noqa: ARG002
+        if self.rectifier and not carried.paired and (carried.offset >= 0).all():
+            return carried
         if not carried.paired or carried.activated or carried.offset.any() or self.slope is None:
             raise NoWayError
         return replace(carried, activated=True, scale=carried.scale * (1 + self.slope))
@@ -334,10 +364,9 @@ class AddPart(Part):
     """A sum."""
 
     def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:
-        for other, wire in enumerate(self.inputs):
-            for block in carried.blocks if other != slot else ():
-                plan.silence(wire, block, rest)
-        return carried
+        carrier = self.inputs[slot]
+        times = [sum(plan.copies(wire, carrier, block, rest) for wire in self.inputs) for block in carried.blocks]
+        return replace(carried, scale=carried.scale * times[0], offset=carried.offset * times[0])
 
     def silence(self, block: range, plan: Plan, rest: float) -> None:
         for wire in self.inputs:

@@ -14,6 +14,7 @@ import torch
 
 from nas.language import IMAGE, Architecture, Graph
 from nas.networks.deploying import deploy
+from nas.networks.fitting import fit
 from nas.networks.network import Network
 from nas.networks.parts import (
     COLOURS,
@@ -24,6 +25,7 @@ from nas.networks.parts import (
     NoWayError,
     Part,
     Plan,
+    RepeatPart,
     Row,
     ShufflePart,
 )
@@ -83,10 +85,10 @@ def carry_image(network: Network, arch: Architecture) -> Start:
             plan.apply()
             return Start(True, f"The image passes through {len(way)} parts to the output.")
         banned.add(failed)
+    if fit(network, unfolding.parts, wire, arch.scale):
+        return Start(True, "The last convolution was fitted to make the image from what reaches it.")
     calm(unfolding.parts, wire)
-    return Start(
-        False, "No way for the image was found; the last convolutions begin at a tenth of their random weights."
-    )
+    return Start(False, "No way for the image was found; the last convolutions begin at a tenth of random weights.")
 
 
 def cheapest(parts: list[Part], output: int, banned: set[Hop]) -> list[Hop] | None:
@@ -118,7 +120,7 @@ def interpolation(size: int) -> list[torch.Tensor]:
 
 def writes(part: Part) -> bool:
     """Whether a part puts the colours into channels of its own: a convolution that sees them all, or a fixed one."""
-    return isinstance(part, ConvPart) and (part.fixed or not part.grouped)
+    return isinstance(part, RepeatPart) or (isinstance(part, ConvPart) and (part.fixed or not part.grouped))
 
 
 class Walk:
@@ -181,11 +183,10 @@ class Walk:
 
     def written(self, writer: Hop, carried: Carried, stretch: list[Hop], final: bool) -> Carried:
         """Plan a writer and return what its result carries."""
-        conv = self.parts[writer[0]]
-        assert isinstance(conv, ConvPart)
-        if conv.fixed:
+        conv, parts = self.parts[writer[0]], [self.parts[number] for number, _ in stretch]
+        if not isinstance(conv, ConvPart) or conv.fixed:
             return self.found(conv, carried, stretch, final)
-        paired = any(isinstance(self.parts[number], ActivationPart) for number, _ in stretch)
+        paired = any(isinstance(part, ActivationPart) and not part.rectifier for part in parts)
         count = 2 * COLOURS if paired else COLOURS
         spare = self.blocks(conv.channels, stretch)
         blocks = [spare[landing] for landing in sorted(spare)[:count] if not final or landing < COLOURS]
@@ -220,8 +221,9 @@ class Walk:
                 self.plan.write(conv, channel, Row(taps, bias, window, rest, cleared))
         return result
 
-    def found(self, conv: ConvPart, carried: Carried, stretch: list[Hop], final: bool) -> Carried:
+    def found(self, conv: Part, carried: Carried, stretch: list[Hop], final: bool) -> Carried:
         """Return what the result of a convolution carries whose weights are given."""
+        assert isinstance(conv, ConvPart | RepeatPart)
         matrix, bias = conv.point()
         source, offset = torch.zeros(conv.widths[0], COLOURS, dtype=torch.float64), torch.zeros(conv.widths[0])
         if carried.paired:

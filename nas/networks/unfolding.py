@@ -1,5 +1,6 @@
 """A network's nodes, taken apart into elementary parts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import singledispatch
 
@@ -17,6 +18,7 @@ from nas.networks.parts import (
     GatePart,
     OpaquePart,
     Part,
+    RepeatPart,
     ShufflePart,
     SlicePart,
 )
@@ -24,8 +26,10 @@ from nas.ops import Op
 from nas.ops import activation as activation_ops
 from nas.ops import attention as attention_ops
 from nas.ops import block as block_ops
+from nas.ops import channel as channel_ops
 from nas.ops import conv as conv_ops
 from nas.ops import fusion as fusion_ops
+from nas.ops import separable as separable_ops
 
 Wires = tuple[int, ...]
 
@@ -91,7 +95,8 @@ def _activation(op: activation_ops.Activation, at: Place) -> int:
         return at.inputs[0]
     if isinstance(op, activation_ops.Clamp):
         return at.into.add(ClampPart(at.inputs, at.widths, at.widths[0], op.low, op.high))
-    return at.into.add(ActivationPart(at.inputs, at.widths, at.widths[0], slope(at.module)))
+    rectifier = isinstance(at.module, nn.ReLU | nn.LeakyReLU | nn.PReLU)
+    return at.into.add(ActivationPart(at.inputs, at.widths, at.widths[0], slope(at.module), rectifier))
 
 
 def slope(module: nn.Module) -> float | None:
@@ -133,6 +138,25 @@ def _shuffle(op: fusion_ops.PixelShuffle, at: Place) -> int:
 
 
 @unfold.register
+def _repeat_channels(op: fusion_ops.RepeatChannels, at: Place) -> int:
+    return at.into.add(RepeatPart(at.inputs, at.widths, op.channels_out(at.widths), op.times))
+
+
+@unfold.register
+def _chain(op: separable_ops.ConvChain, at: Place) -> int:
+    assert isinstance(at.module, nn.Sequential)
+    wires = at.inputs
+    for conv, module in zip(op.parts(at.widths[0]), at.module, strict=True):
+        wires = (unfold(conv, Place(module, at.into, wires)),)
+    return wires[0]
+
+
+@unfold.register
+def _gct(op: channel_ops.Gct, at: Place) -> int:
+    return at.into.add(Part(at.inputs, at.widths, at.widths[0]))  # the identity, at first
+
+
+@unfold.register
 def _parameter_free(op: attention_ops.ParameterFree, at: Place) -> int:
     return at.into.add(OpaquePart(at.inputs, at.widths, at.widths[0], zero=True))
 
@@ -147,12 +171,32 @@ def _esa(op: attention_ops.Esa, at: Place) -> int:
 @unfold.register
 def _run(op: block_ops.ConvBlock | block_ops.Spab, at: Place) -> int:
     assert isinstance(at.module, block.ConvBlock)
-    (wire,), activations = at.inputs, at.module.activations
-    for step, (conv, module) in enumerate(zip(op.parts(at.widths[0]), at.module.convs, strict=True), 1):
-        wire = at.taps[f"conv{step}"] = unfold(conv, Place(module, at.into, (wire,)))
-        if step <= len(activations):
-            wire = at.taps[f"act{step}"] = unfold(op.activation, Place(activations[step - 1], at.into, (wire,)))
+    (wire,) = at.inputs
+    for step, (conv, own, after, activation) in enumerate(_stages(op, at.module, at.widths[0]), 1):
+        wire = at.taps[f"conv{step}"] = unfold(conv, Place(own, at.into, (wire,)))
+        if after is not None and isinstance(op, block_ops.Spab):
+            wire = at.taps[f"conv{step}"] = unfold(op.after_conv, Place(after, at.into, (wire,)))
+        if activation is not None:
+            wire = at.taps[f"act{step}"] = unfold(op.activation, Place(activation, at.into, (wire,)))
     return wire
+
+
+Stage = tuple[Op, nn.Module, nn.Module | None, nn.Module | None]
+
+
+def _stages(op: block_ops.ConvBlock | block_ops.Spab, module: block.ConvBlock, channels: int) -> Iterator[Stage]:
+    """Yield every convolution with its module, that of what comes after it, and that of its activation."""
+    gated = isinstance(op, block_ops.Spab) and not isinstance(op.after_conv, activation_ops.Nothing)
+    for step, (conv, own) in enumerate(zip(op.parts(channels), module.convs, strict=True)):
+        activation = module.activations[step] if step < len(module.activations) else None
+        after = None
+        if gated and activation is None:
+            assert isinstance(own, nn.Sequential)
+            own, after = own
+        elif gated:
+            assert isinstance(activation, nn.Sequential)
+            after, activation = activation
+        yield conv, own, after, activation
 
 
 @unfold.register
