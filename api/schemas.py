@@ -34,10 +34,10 @@ class PageOf(Answer, Generic[Item]):
 class TrialCounts(Answer):
     """How far a search is."""
 
-    asked: int
+    budget: int
     """How many trials were asked for."""
-    finished: int
-    """How many have ended, in whatever state."""
+    spent: int
+    """How many ended trials count: not those that were known before, nor those forbidden by their cost alone."""
     running: int = 0
     complete: int = 0
     pruned: int = 0

@@ -72,7 +72,7 @@ class SearchRequest(BaseModel):
     """Bounds beside those of the space, such as `latency_ms <= 10`."""
     sampler: Sampler = "auto"
     trials: Annotated[int, Field(strict=True, ge=1, le=MOST_TRIALS)] = 40
-    """Architectures to ask for, duplicates and pruned ones included."""
+    """Architectures to evaluate, pruned ones included; what is known already or too costly does not count."""
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 0
     device: Annotated[str, Field(pattern=f"^({_DEVICE})$")] = "auto"
     """Where to train and measure: auto, cpu, cuda or cuda:N."""

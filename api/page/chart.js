@@ -4,6 +4,7 @@ import { db, ms, shortHash } from "/page/dom.js";
 
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 const LABEL_GAP_PX = 15;
+const FEW = 8;
 
 const escape = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
@@ -11,9 +12,13 @@ const escape = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "
 export async function draw(box, { trials, front, onpick }) {
   const colour = palette(box);
   const tried = trials.filter((trial) => placed(trial) && !front.points.some((point) => point.hash === trial.hash));
-  const traces = [candidates(tried, colour), line(front.points, colour), winners(front.points, colour)];
+  const shape = layout(box, { tried, front, colour });
+  const seen = within(front, shape.xaxis.range);
+  shape.shapes.push(...seen.map((system) => upright(system, seen.length > FEW, colour)));
+  shape.annotations.push(...labels(box, seen, shape.xaxis.range, colour));
+  const traces = [candidates(tried, colour), line(front.points, colour), winners(front.points, colour), feet(seen, shape.yaxis.range[0], colour)];
   if (placed({ metrics: front.baseline })) traces.push(baseline(front.baseline, colour));
-  await globalThis.Plotly.react(box, traces, layout(box, { tried, front, colour }), CONFIG);
+  await globalThis.Plotly.react(box, traces, shape, CONFIG);
   box.removeAllListeners("plotly_click");
   box.on("plotly_click", ({ points }) => points[0].customdata && onpick(points[0].customdata));
 }
@@ -77,24 +82,39 @@ function baseline(point, colour) {
   };
 }
 
+// What can be pointed at of a published system: its latency here, at the foot of its line.
+function feet(systems, foot, colour) {
+  return {
+    mode: "markers", type: "scatter", cliponaxis: false, x: systems.map((system) => system.latency_ms), y: systems.map(() => foot),
+    marker: { size: 9, symbol: "line-ns-open", line: { width: 1.5 }, color: systems.map((system) => lineColour(system, colour)) },
+    text: systems.map((system) => `${escape(system.name)}, ${ms(system.latency_ms)} ms`),
+    hovertemplate: "%{text}<extra>published</extra>",
+  };
+}
+
 function layout(box, { tried, front, colour }) {
-  const measured = [...(front.baseline.latency_ms ? [front.baseline] : []), ...front.systems];
   const axis = { gridcolor: colour.line, zeroline: false, linecolor: colour.line, ticks: "outside", tickcolor: colour.line, fixedrange: box.clientWidth < 600 };
-  const x = within([...tried.map((trial) => trial.metrics.latency_ms), ...front.points.map((point) => point.latency_ms), ...measured.map((system) => system.latency_ms)], 0.05);
+  const timed = [...tried.map((trial) => trial.metrics), ...front.points, ...(front.baseline.latency_ms ? [front.baseline] : [])];
   return {
     autosize: true, paper_bgcolor: "transparent", plot_bgcolor: "transparent", hovermode: "closest", dragmode: "pan",
     font: { family: getComputedStyle(box).fontFamily, size: 12, color: colour.soft },
     margin: { l: 66, r: 34, t: 72, b: 50 },
     showlegend: false,
     hoverlabel: { bgcolor: colour.raised, bordercolor: colour.line, font: { color: colour.ink } },
-    xaxis: { ...axis, title: { text: "Latency, ms", standoff: 10 }, range: x },
+    xaxis: { ...axis, title: { text: "Latency, ms", standoff: 10 }, range: around(timed.map((one) => one.latency_ms), 0.08) },
     yaxis: { ...axis, title: { text: "PSNR, dB", standoff: 14 }, range: heights(tried, front), tickformat: ".2f" },
-    shapes: [...measured.map((system) => upright(system, colour)), ...gate(front, colour)],
-    annotations: [...labels(box, measured, x, colour), ...gateLabel(front, colour)],
+    shapes: gate(front, colour),
+    annotations: gateLabel(front, colour),
   };
 }
 
-function within(values, margin) {
+/** The baseline and the published systems whose latency is on the chart, by latency. */
+export function within({ baseline: own, systems }, [low, high]) {
+  const measured = own.latency_ms == null ? systems : [own, ...systems];
+  return measured.filter(({ latency_ms: at }) => low <= at && at <= high).sort((a, b) => a.latency_ms - b.latency_ms);
+}
+
+function around(values, margin) {
   const low = Math.min(...values), high = Math.max(...values);
   const room = (high - low || Math.abs(high) || 1) * margin;
   return values.length ? [low - room, high + room] : [0, 1];
@@ -104,14 +124,16 @@ function within(values, margin) {
 function heights(tried, front) {
   const wanted = [...front.points.map((point) => point.psnr_db), front.gate_psnr_db, front.baseline.psnr_db].filter((value) => value != null);
   const seen = tried.map((trial) => trial.metrics.psnr_db);
-  if (!wanted.length) return within(seen, 0.1);
+  if (!wanted.length) return around(seen, 0.1);
   const top = Math.max(...wanted), reach = 1.5 * Math.max(top - Math.min(...wanted), 0.3);
-  return within([...wanted, ...seen.filter((value) => value >= Math.min(...wanted) - reach)], 0.1);
+  return around([...wanted, ...seen.filter((value) => value >= Math.min(...wanted) - reach)], 0.1);
 }
 
-const upright = (system, colour) => ({
+const lineColour = (system, colour) => (system.psnr_db == null ? colour.faint : colour.warm);
+
+const upright = (system, many, colour) => ({
   type: "line", layer: "below", xref: "x", yref: "paper", x0: system.latency_ms, x1: system.latency_ms, y0: 0, y1: 1,
-  line: { color: system.psnr_db == null ? colour.faint : colour.warm, width: 1, dash: "dot" },
+  opacity: many && system.psnr_db == null ? 0.4 : 1, line: { color: lineColour(system, colour), width: 1, dash: "dot" },
 });
 
 const gate = ({ gate_psnr_db: height }, colour) =>
@@ -120,14 +142,17 @@ const gate = ({ gate_psnr_db: height }, colour) =>
 const gateLabel = ({ gate_psnr_db: height }, colour) =>
   height == null ? [] : [{ text: `gate ${db(height)} dB`, xref: "paper", yref: "y", x: 0, y: height, xanchor: "left", yanchor: "bottom", showarrow: false, font: { color: colour.warm } }];
 
-// Upright labels above the plot, moved aside where two systems are as fast.
+// Slanted labels above the plot. Where systems are as fast as each other there is room for the first and the baseline only;
+// the others have their names at the foot of their lines.
 function labels(box, systems, [low, high], colour) {
-  const scale = Math.max(box.clientWidth - 70, 1) / (high - low);
-  let last = -Infinity;
-  return [...systems].sort((a, b) => a.latency_ms - b.latency_ms).map((system) => {
-    const at = (system.latency_ms - low) * scale;
-    last = Math.max(at, last + LABEL_GAP_PX);
-    const font = { size: 11, color: system.psnr_db == null ? colour.soft : colour.warm };
-    return { text: escape(system.name), textangle: -50, x: system.latency_ms, xshift: last - at, y: 1, xref: "x", yref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false, font };
-  });
+  const scale = Math.max(box.clientWidth - 100, 1) / (high - low);
+  const at = (system) => (system.latency_ms - low) * scale;
+  const kept = systems.filter((system) => system.psnr_db != null);
+  for (const system of systems) {
+    if (kept.every((other) => Math.abs(at(system) - at(other)) >= LABEL_GAP_PX)) kept.push(system);
+  }
+  return kept.map((system) => ({
+    text: escape(system.name), textangle: -50, x: system.latency_ms, y: 1, xref: "x", yref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false,
+    font: { size: 11, color: system.psnr_db == null ? colour.soft : colour.warm },
+  }));
 }

@@ -12,7 +12,7 @@ const entry = (search, current) =>
     h("a", { href: `#/searches/${search.id}`, class: "entry", "data-key": search.id, "aria-current": search.id === current && "page" },
       h("span", { class: "entry-name" }, search.name || search.space),
       chip(search.status),
-      h("span", { class: "entry-facts" }, `${search.trials.finished} of ${search.trials.asked} trials`),
+      h("span", { class: "entry-facts" }, `${search.trials.spent} of ${search.trials.budget} trials`),
       h("span", { class: "entry-facts" }, ago(search.created_at))));
 
 function show(page, current) {

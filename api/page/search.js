@@ -30,11 +30,20 @@ async function follow(main, view) {
   const onstate = (state) => showLink(view, state);
   const stream = events(`/v1/searches/${view.id}/events`, { after: view.search.last_event, signal: view.signal, onstate });
   for await (const event of stream) {
+    if (event.kind === "progress") {
+      now(view, event.payload);
+      continue;
+    }
     if (event.kind === "trial") view.trials.set(event.payload.number, { ...view.trials.get(event.payload.number), ...event.payload });
     soon(view);
   }
   await update(view);
   showLink(view, "ended");
+}
+
+function now({ step }, { number, step: done, steps, patches_per_second: rate }) {
+  const who = number == null ? "baseline" : `trial ${number}`;
+  step.textContent = `${who}: step ${count(done)} of ${count(steps)}${rate ? `, ${count(rate)} patches/s` : ""}`;
 }
 
 // Events may come in bursts; what is shown needs one look at the service for a burst.
@@ -49,7 +58,8 @@ function soon(view) {
 async function update(view) {
   const [search, front] = await Promise.all([get(`/v1/searches/${view.id}`, view.signal), get(`/v1/searches/${view.id}/front`, view.signal)]);
   Object.assign(view, { search, front });
-  document.title = `${search.name || search.space} – ${search.trials.finished} of ${search.trials.asked}`;
+  if (search.status !== "running") view.step.textContent = "";
+  document.title = `${search.name || search.space} – ${search.trials.spent} of ${search.trials.budget}`;
   fill(view.messages, search.error && h("div", { class: "notice bad", role: "alert" }, h("p", {}, search.error)));
   head(view);
   figures(view);
@@ -59,10 +69,10 @@ async function update(view) {
 }
 
 function layOut(main, view) {
-  for (const part of ["head", "messages", "figures", "chart", "legend", "table"]) view[part] = h("div", { class: part });
+  for (const part of ["head", "step", "messages", "figures", "chart", "legend", "table"]) view[part] = h("div", { class: part });
   view.chart.setAttribute("role", "img");
   const section = (title, ...parts) => h("section", { class: "card", "aria-label": title }, h("h3", {}, title), ...parts);
-  fill(main, view.head, view.messages, view.figures,
+  fill(main, view.head, view.step, view.messages, view.figures,
     section("PSNR against latency", view.legend, view.chart),
     section("The front", view.table));
 }
@@ -104,8 +114,8 @@ function progress({ trials, started_at: from, finished_at: to, status }) {
   const time = from ? ` in ${duration(from, to)}` : "";
   const waiting = status === "queued" ? "waiting for a worker" : "starting";
   return h("div", { class: "progress" },
-    h("progress", { max: trials.asked, value: trials.finished, "aria-label": "Trials that have ended" }),
-    h("span", {}, `${trials.finished} of ${trials.asked} trials${time}`, words && h("span", { class: "hint" }, ` – ${words}`),
+    h("progress", { max: trials.budget, value: trials.spent, "aria-label": "Trials that have ended" }),
+    h("span", {}, `${trials.spent} of ${trials.budget} trials${time}`, words && h("span", { class: "hint" }, ` – ${words}`),
       !words && !ENDED.has(status) && h("span", { class: "hint" }, ` – ${waiting}`)));
 }
 
@@ -142,5 +152,5 @@ function key({ baseline }) {
   const entry = (kind, words) => h("span", {}, h("i", { class: `mark ${kind}`, "aria-hidden": "true" }), words);
   return h("p", { class: "hint key" },
     entry("passing", "on the front, passes the gate"), entry("point", "on the front"), entry("candidate", "candidate"), entry("early", "stopped early"),
-    baseline.name && entry("baseline", `${baseline.name}, the baseline`), baseline.name && entry("system", "latency of a published system here"));
+    baseline.name && entry("baseline", `${baseline.name}, the baseline`), baseline.name && entry("system", "latency of a published system here; point at its foot for its name"));
 }

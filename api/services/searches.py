@@ -55,19 +55,20 @@ def trial_page(
 
 
 def _views(session: Session, rows: list[Search]) -> list[SearchView]:
-    counts = trials.counts(session, [row.id for row in rows])
-    return [_view(row, counts[row.id], events.last_id(session, row.id)) for row in rows]
+    ids = [row.id for row in rows]
+    counts, spent = trials.counts(session, ids), trials.spent(session, ids)
+    progress = {row.id: {"budget": row.request["trials"], "spent": spent[row.id], **counts[row.id]} for row in rows}
+    return [_view(row, progress[row.id], events.last_id(session, row.id)) for row in rows]
 
 
-def _view(row: Search, counts: dict[str, int], last_event: int) -> SearchView:
-    ended = sum(counts.values()) - counts.get("running", 0)
+def _view(row: Search, progress: dict[str, int], last_event: int) -> SearchView:
     request = row.request
     return SearchView.model_validate(
         {
             **{name: getattr(row, name) for name in SearchView.model_fields if hasattr(row, name)},
             "space": document_name(request["space"]),
             "recipe": document_name(request["recipe"]),
-            "trials": TrialCounts(asked=request["trials"], finished=ended, **counts),
+            "trials": TrialCounts.model_validate(progress),
             "last_event": last_event,
         }
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Required, TypedDict, Unpack
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, and_, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from nas.errors import ConflictError, NotFoundError, RequestError
@@ -188,6 +188,18 @@ def by_hash(session: Session, search_id: str, architecture: str) -> Trial | None
     """The first trial of this architecture that is no duplicate of another."""
     query = select(Trial).where(Trial.search_id == search_id, Trial.hash == architecture, Trial.state != "duplicate")
     return session.execute(query.order_by(Trial.number).limit(1)).scalar_one_or_none()
+
+
+def spent(session: Session, search_ids: Iterable[str]) -> dict[str, int]:
+    """How much of its budget each search has spent.
+
+    Trials that ended count, but not duplicates, nor those that were forbidden before anything was measured.
+    """
+    ids = list(search_ids)
+    measured = type_coerce(Trial.metrics, Text).contains('"latency_ms":')
+    counting = or_(Trial.state.in_(("complete", "pruned", "failed")), and_(Trial.state == "infeasible", measured))
+    query = select(Trial.search_id, func.count()).where(Trial.search_id.in_(ids), counting).group_by(Trial.search_id)
+    return dict.fromkeys(ids, 0) | dict(session.execute(query).all())
 
 
 def counts(session: Session, search_ids: Iterable[str]) -> dict[str, dict[str, int]]:

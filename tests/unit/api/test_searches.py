@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from nas.store import Store, searches
+from nas.store import Store, searches, trials
 from tests.seeding import Seeded, seed_search, start_search
 
 SPACE: dict[str, Any] = {
@@ -22,7 +22,7 @@ def test_a_queued_search_has_a_place_and_waits_for_a_worker(client: TestClient) 
     assert answer.status_code == 202
     search = client.get(answer.headers["Location"]).json()
     assert search["id"] == answer.json()["id"]
-    assert (search["status"], search["name"], search["trials"]["asked"]) == ("queued", "first", 5)
+    assert (search["status"], search["name"], search["trials"]["budget"]) == ("queued", "first", 5)
     assert search["request"]["objectives"] == ["psnr", "score"]
 
 
@@ -143,7 +143,19 @@ def test_trials_are_paged_in_order_and_counted(client: TestClient, seeded: Seede
     second = client.get(f"{place}/trials", params={"limit": 7, "cursor": first["next_cursor"]}).json()
     assert [one["number"] for one in first["items"] + second["items"]] == list(range(12))
     counts = client.get(place).json()["trials"]
-    assert (counts["finished"], counts["complete"], counts["pruned"]) == (12, 8, 2)
+    assert (counts["budget"], counts["spent"], counts["complete"], counts["pruned"]) == (12, 12, 8, 2)
+
+
+def test_trials_that_were_never_measured_spend_no_budget(client: TestClient, url: str) -> None:
+    with Store(url) as store:
+        claim = start_search(store)
+        with store.session() as session:
+            trials.add(session, claim, [{"number": number, "assignment": {}} for number in range(4)])
+            trials.update(session, claim, 0, state="infeasible", metrics={"params": 1})
+            trials.update(session, claim, 1, state="infeasible", metrics={"params": 1, "latency_ms": 9.0})
+            trials.update(session, claim, 2, state="duplicate", metrics={"latency_ms": 9.0}, duplicate_of=1)
+    counts = client.get(f"/v1/searches/{claim.id}").json()["trials"]
+    assert (counts["spent"], counts["running"], counts["infeasible"]) == (1, 1, 2)
 
 
 def test_trials_are_listed_by_state(client: TestClient, seeded: Seeded) -> None:
