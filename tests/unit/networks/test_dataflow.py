@@ -109,10 +109,7 @@ def svm(x: Tensor, take: Take) -> Tensor:
     for _ in range(9):
         u = several(F.relu(several(y, 2, take)), 2, take)
         e = esa(u, take)
-        s = u.std((2, 3), correction=0, keepdim=True) + u.mean((2, 3), keepdim=True)
-        squeeze, expand = take(), take()
-        c = u * expand(F.relu(squeeze(s))).sigmoid()
-        y = y + take()(torch.cat((e, c), 1))
+        y = y + several(torch.cat((e, cca(u, take)), 1), 1, take)
     last, anchor = take(), take()
     return F.pixel_shuffle((last(y) + anchor(x)).clamp(0, 1), 4)
 
@@ -140,7 +137,64 @@ def aiot(x: Tensor, take: Take) -> Tensor:
     return F.pixel_shuffle(several(q + q * s, 2, take), 4)
 
 
-PROGRAMS = {"YG": yg, "MegastudyEdu_Vision_AI": megastudy, "TACO_SR": taco, "SVM": svm, "AIOT_AI": aiot}
+def vpeg(x: Tensor, take: Take) -> Tensor:
+    y = take()(x)
+    for _ in range(6):
+        seen, others, depthwise, mix, last, widen, back = (take() for _ in range(7))
+        x0, x1 = seen(y), others(y)
+        p = depthwise(F.adaptive_max_pool2d(x0, (x.shape[2] // 8, x.shape[3] // 8)))
+        p = mix(p + x0.var((2, 3), keepdim=True))
+        g = F.gelu(F.interpolate(p, x.shape[2:], mode="bilinear")) * x0
+        z = last(F.gelu(torch.cat((x1, g), 1)))
+        y = back(F.gelu(widen(z))) + y
+    return F.pixel_shuffle(take()(y), 4) + F.interpolate(x, scale_factor=4, mode="bilinear")
+
+
+def cca(x: Tensor, take: Take) -> Tensor:
+    squeeze, expand = take(), take()
+    s = x.std((2, 3), correction=0, keepdim=True) + x.mean((2, 3), keepdim=True)
+    gate: Tensor = expand(F.relu(squeeze(s))).sigmoid()
+    return x * gate
+
+
+def involution(x: Tensor, take: Take) -> Tensor:
+    reduce, norm, span = (take() for _ in range(3))
+    weights = span(F.relu(norm(reduce(x)))).view(1, 3, 1, 9, -1)
+    windows = F.unfold(x, 3, padding=1).view(1, 3, 16, 9, -1)
+    total: Tensor = (windows * weights).sum(3)
+    return total.view(x.shape)
+
+
+def depthibn(x: Tensor, take: Take) -> Tensor:
+    def act(x: Tensor) -> Tensor:
+        return F.leaky_relu(x, 0.05)
+
+    outputs = [head := several(x, 2, take)]
+    for kinds in ("SSS", "SSS", "SVS", "SVS", "VSV", "VSV"):
+        y = outputs[-1]
+        refines: list[list[Any]] = [[take() for _ in range(3)] for _ in (*kinds, "S")]
+        branches, fusion = [take() for _ in range(3)], take()
+        parts = []
+        for kind, refine, branch in zip(kinds, refines, branches, strict=False):
+            parts.append(act(branch(y)))
+            own = iter(refine)
+            refined = several(y, 3, own.__next__) if kind == "S" else involution(y, own.__next__)
+            y = act(refined + y)
+        parts.append(act(several(y, 3, iter(refines[3]).__next__)))
+        outputs.append(cca(fusion(torch.cat(parts, 1)), take))
+    fused = act(take()(torch.cat(outputs[1:], 1)))
+    return F.pixel_shuffle(several(several(fused, 2, take) + head, 1, take), 4)
+
+
+PROGRAMS = {
+    "VPEG_O": vpeg,
+    "DepthIBN": depthibn,
+    "YG": yg,
+    "MegastudyEdu_Vision_AI": megastudy,
+    "TACO_SR": taco,
+    "SVM": svm,
+    "AIOT_AI": aiot,
+}
 
 
 def network(name: str) -> Network:
