@@ -13,7 +13,8 @@ from nas.networks.network import Network, load
 def deploy(network: Network) -> Network:
     """Merge every training branch; returns a new network in evaluation mode, on the same device."""
     state = merged(deepcopy(network)).state_dict()
-    deployed = Network(network.graph, "deployed").to(network.mean)
+    with torch.random.fork_rng(devices=[]):  # whose first weights are not kept
+        deployed = Network(network.graph, "deployed").to(network.mean)
     load(deployed, state)
     return deployed.eval()
 
