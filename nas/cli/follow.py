@@ -5,10 +5,35 @@ from collections.abc import Callable
 from typing import Any
 
 from nas.cli.output import Bar, bar
-from nas.store import Event, Store, events, searches, trials
+from nas.store import Store, events, searches
 
 POLL_S = 0.3
+MEASURED = 0.2
+"""What measuring a trial is of its work, roughly; the rest is training."""
 OVER = frozenset({"done", "failed", "cancelled", "paused"})
+
+
+class Tally:
+    """How many trials are done, those in work counted by how far they are."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, float] = {}
+
+    @property
+    def done(self) -> float:
+        """Trials done."""
+        return sum(self._parts.values())
+
+    def take(self, kind: str, payload: dict[str, Any]) -> None:
+        """Count an event in."""
+        number = payload.get("number")
+        if number is None or kind not in {"trial", "progress"}:
+            return
+        if kind == "progress":
+            part = MEASURED + (1 - MEASURED) * payload["step"] / payload["steps"]
+        else:
+            part = 1.0 if payload["state"] != "running" else MEASURED * ("latency_ms" in payload["metrics"])
+        self._parts[number] = max(part, self._parts.get(number, 0.0))
 
 
 def follow(store: Store, search_id: str, *, check: Callable[[], None] = lambda: None) -> str:
@@ -19,7 +44,7 @@ def follow(store: Store, search_id: str, *, check: Callable[[], None] = lambda: 
         search_id: Which one.
         check: Called at every look; raises when there is nothing left to wait for.
     """
-    seen = 0
+    seen, tally = 0, Tally()
     with store.reading() as session:
         total = searches.get(session, search_id).request["trials"]
     with bar(f"Search {search_id}", total=total) as progress:
@@ -27,21 +52,20 @@ def follow(store: Store, search_id: str, *, check: Callable[[], None] = lambda: 
             check()
             with store.reading() as session:
                 fresh = events.after(session, search_id, seen)
-                counts = trials.counts(session, [search_id])[search_id]
                 status = searches.get(session, search_id).status
             for event in fresh:
                 seen = event.id
-                tell(progress, event)
-            progress.to(sum(count for state, count in counts.items() if state != "running"))
+                tell(progress, tally, event.kind, event.payload)
             if status in OVER and not fresh:
                 return status
             time.sleep(0 if fresh else POLL_S)
 
 
-def tell(progress: Bar, event: Event) -> None:
-    """Put an event into the words beside the bar."""
-    words = sentence(event.kind, event.payload)
-    if words:
+def tell(progress: Bar, tally: Tally, kind: str, payload: dict[str, Any]) -> None:
+    """Move the bar by an event, and put what it says beside it."""
+    tally.take(kind, payload)
+    progress.to(tally.done)
+    if words := sentence(kind, payload):
         progress.note(words)
 
 

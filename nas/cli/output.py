@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -51,12 +51,16 @@ def when(moment: str | None) -> str | None:
     return None if moment is None else moment[:16].replace("T", " ")
 
 
-class Rate(ProgressColumn):
-    """Steps done a second, as text."""
+class Pace(ProgressColumn):
+    """Done a second (or a minute, where that is less than one), and the time left at this pace since the start."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.2f}/s" if speed < 10 else f"{speed:.0f}/s")
+        if not task.completed or not task.elapsed:
+            return Text("")
+        pace = task.completed / task.elapsed
+        words = f"{pace:.0f}/s" if pace >= 10 else f"{pace:.1f}/s" if pace >= 1 else f"{60 * pace:.1f}/min"
+        seconds = round(((task.total or 0) - task.completed) / pace)
+        return Text(f"{words}, {seconds // 60}:{seconds % 60:02d} left")
 
 
 @dataclass(frozen=True)
@@ -66,23 +70,21 @@ class Bar:
     progress: Progress
     task: Any
 
-    def to(self, done: float, total: float | None = None) -> None:
-        self.progress.update(self.task, completed=done, total=total)
+    def to(self, done: float) -> None:
+        self.progress.update(self.task, completed=done)
 
     def note(self, text: str) -> None:
         self.progress.update(self.task, note=text)
 
 
 @contextmanager
-def bar(title: str, total: float | None = None) -> Iterator[Bar]:
+def bar(title: str, total: float) -> Iterator[Bar]:
     """A progress bar with its rate and the time left, on stderr."""
     shown = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        Rate(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+        Pace(),
         TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
     )

@@ -1,14 +1,20 @@
 """``nas systems``: the published systems."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nas.cli.options import Json
-from nas.cli.output import columns, emit, rows
+from nas.cli.output import columns, emit, rows, say
+from nas.errors import RequestError
 
 commands = typer.Typer(help="The published systems of the challenge.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The team's name, spaces as underscores.")]
+Checkpoint = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The file as its team published it.")]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE.safetensors", help="Where to write the weights.")]
 
 
 @commands.command("list")
@@ -34,9 +40,7 @@ def list_systems(as_json: Json = False) -> None:
 
 
 @commands.command("show")
-def show(
-    name: Annotated[str, typer.Argument(help="The team's name, spaces as underscores.")], as_json: Json = False
-) -> None:
+def show(name: Name, as_json: Json = False) -> None:
     """Print a system as its document."""
     from importlib import resources
 
@@ -46,3 +50,19 @@ def show(
     document = {**asdict(published.system(name)), "architecture": system_document(name)["architecture"]}
     text = (resources.files("search_spaces") / "systems" / f"{name}.yaml").read_text(encoding="utf-8")
     emit(document, as_json=as_json, table=text.rstrip)
+
+
+@commands.command("import")
+def import_published(name: Name, checkpoint: Checkpoint, out: Out) -> None:
+    """Turn a team's published checkpoint into weights of its network here."""
+    from safetensors.torch import save_file
+
+    from nas.networks.published import import_weights
+
+    if out.suffix != ".safetensors":
+        raise RequestError(f"--out {str(out)!r} has to end in .safetensors, which is what is written.")
+    if not out.parent.is_dir():
+        raise RequestError(f"There is no folder {str(out.parent)!r} to write {out.name!r} to; create it.")
+    weights = import_weights(name, checkpoint)
+    save_file(weights, out)
+    say(f"{out}: {len(weights)} tensors; use them as --weights with system:{name}.")
