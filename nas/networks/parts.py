@@ -207,7 +207,7 @@ class ConvPart(Part):
     @property
     def grouped(self) -> bool:
         """Whether an output channel sees only some input channels."""
-        return self.kernel[0].shape[1] != self.widths[0]
+        return self._conv().groups != 1
 
     @property
     def dense(self) -> bool:
