@@ -114,7 +114,7 @@ def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 def test_trials_in_work_count_by_how_far_they_are() -> None:
     tally = Tally()
-    for kind, payload in [
+    told: list[tuple[str, dict[str, Any]]] = [
         ("status", {"status": "running"}),
         ("trial", {"number": 0, "state": "running", "metrics": {}}),
         ("trial", {"number": 1, "state": "running", "metrics": {"latency_ms": 3.0}}),
@@ -122,7 +122,8 @@ def test_trials_in_work_count_by_how_far_they_are() -> None:
         ("trial", {"number": 2, "state": "pruned", "metrics": {"latency_ms": 3.0}}),
         ("progress", {"number": None, "step": 5, "steps": 10}),
         ("progress", {"number": 1, "step": 1, "steps": 10}),
-    ]:
+    ]
+    for kind, payload in told:
         tally.take(kind, payload)
 
     assert tally.done == pytest.approx(1.6)
