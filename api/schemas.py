@@ -216,7 +216,7 @@ class SystemView(Answer):
     team: str
     model: str
     rank: int | None
-    """Place in the report's table; null for the baseline."""
+    """Place in the report's table; null for the baseline and for those that were not ranked."""
     params: int
     flops: int
     table: dict[str, float | None]

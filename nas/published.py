@@ -7,6 +7,8 @@ from functools import lru_cache
 from nas.costing import cost
 from nas.language import load_architecture, system_document, system_names
 
+BASELINE_TEAM = "Baseline"
+
 
 @dataclass(frozen=True)
 class System:
@@ -16,7 +18,7 @@ class System:
         name: What requests call it.
         team: Who made it.
         model: What they call it.
-        rank: Place in the report's table; None for the baseline.
+        rank: Place in the report's table; None for the baseline and for those that were not ranked.
         params: Parameters of the deployed form, counted from the tree.
         flops: Multiply-accumulates of a 3x256x256 image, counted from the tree.
         table: The report's own row: ``params_m``, ``flops_g``, ``runtime_ms``, ``score``.
@@ -33,8 +35,12 @@ class System:
 
 @lru_cache(maxsize=1)
 def systems() -> tuple[System, ...]:
-    """All published systems, in the order of the report."""
-    return tuple(sorted((system(name) for name in system_names()), key=lambda one: (one.rank or 0, one.name)))
+    """All published systems: the baseline, those with a rank in their order, the others by name."""
+    return tuple(sorted((system(name) for name in system_names()), key=_place))
+
+
+def _place(one: System) -> tuple[bool, bool, int, str]:
+    return one.team != BASELINE_TEAM, one.rank is None, one.rank or 0, one.name
 
 
 def system(name: str) -> System:
