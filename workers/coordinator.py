@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nas.errors import LeaseLostError, NasError, RequestError
 from nas.evaluate.quality.recipes import Recipe, load_recipe
-from nas.language import Space, load_architecture, system_names
+from nas.language import Space, load_architecture, system_document, system_names
 from nas.requests import CheckedRequest, check, parse
 from nas.scoring import Edition, load_edition
 from nas.search.engine import Engine
@@ -118,7 +118,7 @@ class Coordinator:
 
 
 def references(space: Space, edition: Edition) -> References:
-    """Return the baseline of an edition and the published systems that enlarge by the space's factor.
+    """Return the baseline of an edition and the published systems of the space's scale, the best first.
 
     Raises:
         RequestError: The baseline enlarges by another factor.
@@ -130,5 +130,6 @@ def references(space: Space, edition: Edition) -> References:
             f"The space enlarges by {space.scale}, but {name}, the baseline of {edition.name}, by {baseline.scale}; "
             f"set scale: {baseline.scale}."
         )
-    others = {other: load_architecture(f"system:{other}") for other in system_names() if other != name}
+    ranked = sorted(system_names(), key=lambda other: system_document(other).get("rank") or len(system_names()))
+    others = {other: load_architecture(f"system:{other}") for other in ranked if other != name}
     return References(baseline, edition, {name: found for name, found in others.items() if found.scale == space.scale})

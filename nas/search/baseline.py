@@ -1,4 +1,4 @@
-"""The baseline and the published systems, measured and trained as candidates are; ratios and the gate come from here."""
+"""The baseline and the published systems, measured and trained as candidates are: what a search compares with."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +8,9 @@ from nas.language import Architecture
 from nas.search.judge import Judge, costs
 from nas.search.problem import Problem
 from nas.search.records import Evaluator, Journal, Result
+
+FIRST_SYSTEMS = 4
+"""Published systems that are measured before the first trial; the others follow, one with each wave."""
 
 WORST_PSNR_DB = 3.0
 """The hypervolume's reference point lies this far under the baseline's PSNR."""
@@ -28,7 +31,7 @@ class Baseline:
         self._document: dict[str, Any] = {}
 
     def measure(self) -> None:
-        """Measure the latency of the baseline and of the published systems, unless that is done.
+        """Measure the latency of the baseline and of the first published systems, unless that is done.
 
         Raises:
             MeasurementError: The baseline cannot be measured, or what an objective needs was not measured.
@@ -38,6 +41,11 @@ class Baseline:
             self._measure()
         self._judge.baseline_latency_ms = float(self._document["latency_ms"])
         self._judge.check_measured({**self._document, "latency_ratio": 1.0})
+        names = self.next_systems(max(0, FIRST_SYSTEMS - len(self._document["systems"])))
+        systems = self._problem.references.systems
+        for index, result in self._evaluator.latencies([systems[name] for name in names]):
+            self.measured(names[index], result)
+            self._journal.check()
 
     def waiting(self, rung: int) -> Sequence[Architecture]:
         """Return the baseline if it has yet to be trained to this rung, else nothing."""
@@ -58,26 +66,28 @@ class Baseline:
             document["gate_psnr_db"] = psnr_db - self._problem.references.edition.gates.margin_db
         self._write()
 
+    def next_systems(self, count: int) -> list[str]:
+        """Return the names of the next published systems to measure, in the order that was given."""
+        known = {system["name"] for name in ("systems", "not_measured") for system in self._document.get(name, [])}
+        return [name for name in self._problem.references.systems if name not in known][:count]
+
+    def measured(self, name: str, result: Result) -> None:
+        """Take what measuring a published system gave; one that cannot be measured is named, with the reason."""
+        if result.error:
+            self._document["not_measured"] += [{"name": name, "error": result.error}]
+        else:
+            described = _described(name, self._problem.references.systems[name], result)
+            self._document["systems"] += [self._judge.scored(described)]
+        self._write()
+
     def _measure(self) -> None:
-        references = self._problem.references
-        named = {references.baseline.name: references.baseline, **references.systems}
-        measured: dict[str, dict[str, Any]] = {}
-        failed: dict[str, str] = {}
-        for index, result in self._evaluator.latencies(list(named.values())):
-            name = list(named)[index]
+        baseline, edition = self._problem.references.baseline, self._problem.references.edition
+        for _, result in self._evaluator.latencies([baseline]):
             if result.error:
-                failed[name] = result.error
-            else:
-                measured[name] = _described(name, named[name], result)
-            self._journal.check()
-        own = measured.pop(references.baseline.name, None)
-        if own is None:
-            reason = failed[references.baseline.name]
-            raise MeasurementError(f"The baseline {references.baseline.name} could not be measured: {reason}")
-        systems = [self._judge.scored(measured[name]) for name in references.systems if name in measured]
-        not_measured = [{"name": name, "error": error} for name, error in failed.items()]
-        facts = {"edition": references.edition.name, **self._evaluator.facts()}
-        self._document = {**own, **facts, "systems": systems, "not_measured": not_measured}
+                raise MeasurementError(f"The baseline {baseline.name} could not be measured: {result.error}")
+            own = _described(baseline.name, baseline, result)
+            facts = {"edition": edition.name, **self._evaluator.facts()}
+            self._document = {**own, **facts, "systems": [], "not_measured": []}
         self._write()
 
     def _write(self) -> None:

@@ -94,16 +94,21 @@ class Engine:
         return asked
 
     def _screen(self, wave: Sequence[Trial]) -> None:
-        """Measure the latency of all that may be trained; equal deployed forms are measured once."""
+        """Measure the latency of all that may be trained, equal deployed forms once, and one more published system."""
         waiting: dict[str, list[Trial]] = {}
         for trial in wave:
             if trial.state == "running" and "latency_ms" not in trial.metrics:
                 waiting.setdefault(trial.deployed_hash, []).append(trial)
         groups = list(waiting.values())
-        for index, result in self._evaluator.latencies([_architecture(group[0]) for group in groups]):
-            for trial in groups[index]:
-                self._record(trial, result, self._screened)
-            self._journal.update(groups[index])
+        names = self._baseline.next_systems(1 if groups else 0)
+        systems = [self._problem.references.systems[name] for name in names]
+        for index, result in self._evaluator.latencies([*(_architecture(group[0]) for group in groups), *systems]):
+            if index >= len(groups):
+                self._baseline.measured(names[index - len(groups)], result)
+            else:
+                for trial in groups[index]:
+                    self._record(trial, result, self._screened)
+                self._journal.update(groups[index])
             self._journal.check()
 
     def _screened(self, trial: Trial) -> None:

@@ -1,7 +1,8 @@
 """Holes of a space as parameters of Optuna.
 
 A parameter is the index of a value in its hole: an integer range where the values are numbers in order, so that
-samplers know that 16 lies beside 20, and categories elsewhere. Indices live only inside a study; rows and hashes hold values.
+samplers know that 16 lies beside 20, and categories elsewhere. Indices live only inside a study; rows and hashes
+hold values.
 """
 
 from collections.abc import Iterable, Sequence

@@ -15,7 +15,7 @@ class References:
 
     Args:
         baseline: Trained and measured like a candidate; gives the gate and every ratio.
-        systems: Published systems by name; their latency is measured.
+        systems: Published systems by name, in the order in which their latency is measured.
         edition: The challenge whose formula and gate hold.
     """
 

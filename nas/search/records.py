@@ -85,7 +85,7 @@ class Evaluator(Protocol):
 
 
 class Journal(Protocol):
-    """Where a search writes what must outlive it. Every method is one transaction; it raises when the search was lost."""
+    """Where a search writes what must outlive it. A method is one transaction; it raises when the search was lost."""
 
     def trials(self) -> Sequence[Trial]:
         """All trials so far, by number."""

@@ -1,8 +1,8 @@
 """Optuna's multivariate grouped TPE, at a cost per trial that stays small in a long search.
 
 Optuna splits and reads all past trials again for every group of parameters that are active together. A tree with 30
-holes has about 20 groups, which took 0.36 s a trial at trial 2,000 on two cores. Here the split is made once a trial and
-finished trials are read once in their life. The draws are Optuna's own, number for number: a test compares them.
+holes has about 20 groups, which took 0.36 s a trial at trial 2,000 on two cores. Here the split is made once a trial
+and finished trials are read once in their life. The draws are Optuna's own, number for number: a test compares them.
 """
 
 import warnings
