@@ -10,6 +10,7 @@ from nas.store import Store, events, searches
 POLL_S = 0.3
 MEASURED = 0.2
 """What measuring a trial is of its work, roughly; the rest is training."""
+TURNED_AWAY = frozenset({"infeasible", "duplicate"})
 OVER = frozenset({"done", "failed", "cancelled", "paused"})
 
 
@@ -29,11 +30,18 @@ class Tally:
         number = payload.get("number")
         if number is None or kind not in {"trial", "progress"}:
             return
-        if kind == "progress":
-            part = MEASURED + (1 - MEASURED) * payload["step"] / payload["steps"]
-        else:
-            part = 1.0 if payload["state"] != "running" else MEASURED * ("latency_ms" in payload["metrics"])
-        self._parts[number] = max(part, self._parts.get(number, 0.0))
+        self._parts[number] = max(_part(kind, payload), self._parts.get(number, 0.0))
+
+
+def _part(kind: str, payload: dict[str, Any]) -> float:
+    """How much of a trial is done; one that was turned away before it was measured is not of the budget."""
+    if kind == "progress":
+        return float(MEASURED + (1 - MEASURED) * payload["step"] / payload["steps"])
+    state, metrics = payload["state"], payload["metrics"]
+    if state == "running":
+        return MEASURED if "latency_ms" in metrics else 0.0
+    turned_away = state in TURNED_AWAY and "latency_ms" not in metrics
+    return 0.0 if turned_away or not metrics else 1.0
 
 
 def follow(store: Store, search_id: str, *, check: Callable[[], None] = lambda: None) -> str:

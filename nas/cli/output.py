@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 
@@ -85,7 +85,7 @@ def bar(title: str, total: float) -> Iterator[Bar]:
         BarColumn(bar_width=30),
         TextColumn("{task.completed:.0f} of {task.total:.0f}"),
         Pace(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
         console=Console(stderr=True),
     )
     with shown:

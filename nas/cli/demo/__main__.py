@@ -12,7 +12,7 @@ import httpx
 from rich.console import Console
 
 from nas.cli.demo import winner
-from nas.cli.demo.service import ServiceError, answer, every, events, exported, running
+from nas.cli.demo.service import ServiceError, answer, events, every, exported, running
 from nas.cli.entry import fail
 from nas.cli.follow import Tally, tell
 from nas.cli.front import board
@@ -89,7 +89,7 @@ def show(front: dict[str, Any], leaderboard: dict[str, Any], tried: list[dict[st
     console.print(board(leaderboard))
     baseline, gate = front["baseline"], front["gate_psnr_db"]
     print(
-        f"\nThe front has {len(front['points'])} networks (candidates above). Gate: {gate:.2f} dB, which is "
+        f"\nThe front: the {len(front['points'])} candidates above. Gate: {gate:.2f} dB, which is "
         f"{baseline['name']}'s {baseline['psnr_db']:.2f} dB after the same recipe, data and seed less the margin; "
         "one paired baseline seed."
     )
@@ -126,7 +126,9 @@ def judge(images: Any) -> None:
     found = winner.restored(OUT, images)
     for one in found:
         print(f"{one.name}: {one.psnr_db:.2f} dB, bicubic {one.bicubic_psnr_db:.2f} dB")
-    ours, floor = (sum(values) / len(found) for values in zip(*((one.psnr_db, one.bicubic_psnr_db) for one in found), strict=True))
+    ours, floor = (
+        sum(values) / len(found) for values in zip(*((one.psnr_db, one.bicubic_psnr_db) for one in found), strict=True)
+    )
     print(f"mean: {ours:.2f} dB against {floor:.2f} dB of bicubic ({ours - floor:+.2f} dB)")
     if ours <= floor:
         raise ServiceError("The winner does not beat bicubic.")

@@ -71,7 +71,9 @@ def answer(response: httpx.Response) -> Any:
     """
     if response.is_error:
         problem = response.json() if "json" in response.headers.get("content-type", "") else {}
-        raise ServiceError(f"{response.request.method} {response.request.url.path}: {problem.get('detail', response.text)}")
+        raise ServiceError(
+            f"{response.request.method} {response.request.url.path}: {problem.get('detail', response.text)}"
+        )
     return response.json()
 
 

@@ -112,7 +112,7 @@ def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
         raise AssertionError
 
 
-def test_trials_in_work_count_by_how_far_they_are() -> None:
+def test_trials_in_work_count_by_how_far_they_are_and_those_turned_away_not_at_all() -> None:
     tally = Tally()
     told: list[tuple[str, dict[str, Any]]] = [
         ("status", {"status": "running"}),
@@ -120,6 +120,8 @@ def test_trials_in_work_count_by_how_far_they_are() -> None:
         ("trial", {"number": 1, "state": "running", "metrics": {"latency_ms": 3.0}}),
         ("progress", {"number": 1, "step": 5, "steps": 10}),
         ("trial", {"number": 2, "state": "pruned", "metrics": {"latency_ms": 3.0}}),
+        ("trial", {"number": 3, "state": "infeasible", "metrics": {"params": 9}}),
+        ("trial", {"number": 4, "state": "failed", "metrics": {}}),
         ("progress", {"number": None, "step": 5, "steps": 10}),
         ("progress", {"number": 1, "step": 1, "steps": 10}),
     ]
