@@ -49,7 +49,9 @@ def broken_options(space: Space) -> list[LanguageError]:
     for hole, value in options[:MOST_OPTIONS]:
         problem = _problem(space, hole, value)
         if problem is not None:
-            found.append(LanguageError(problem.path, f"{problem.sentence.rstrip('.')} (with {hole.name} = {shown(value)})."))
+            found.append(
+                LanguageError(problem.path, f"{problem.sentence.rstrip('.')} (with {hole.name} = {shown(value)}).")
+            )
     return found
 
 

@@ -1,12 +1,14 @@
 """The outer form of a document: which keys it has, and of what type."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from nas.errors import LanguageError
+from nas.language.holes import is_hole
 from nas.language.reader import check_tree
 from nas.language.references import RESERVED, SLOTS
 
@@ -57,7 +59,7 @@ def parse_document(plain: Any) -> Document:
     network = _mapping(plain["network"], "network")
     _known(network, NETWORK_KEYS, "network")
     for part in ("input", "output"):
-        _part(network.get(part, {}), part)
+        _part(network.get(part, {}), part, f"network.{part}")
     return Document(
         name=_text(plain.get("name", ""), "name"),
         scale=_scale(plain["scale"]),
@@ -66,6 +68,17 @@ def parse_document(plain: Any) -> Document:
         require=_require(plain.get("require", [])),
         plain=plain,
     )
+
+
+@contextmanager
+def in_network() -> Iterator[None]:
+    """Complete the paths of errors: holes are named from the slot on, but a slot stands in ``network``."""
+    try:
+        yield
+    except LanguageError as error:
+        if error.path.split(".")[0].split(":")[0] not in NETWORK_KEYS:
+            raise
+        raise LanguageError(f"network.{error.path}", error.sentence) from None
 
 
 def _known(found: Mapping[str, Any], known: tuple[str, ...], path: str) -> None:
@@ -113,12 +126,15 @@ def _require(value: Any) -> tuple[str, ...]:
 _PARTS = {"input": ("mean", "gain", "pad"), "output": ("mean", "clamp")}
 
 
-def _part(value: Any, part: str) -> None:
-    _known(_mapping(value, part), _PARTS[part], part)
+def _part(value: Any, part: str, path: str) -> None:
+    """Check a part that is written out; one that a hole or a let stands for is checked once it is settled."""
+    if not is_hole(value) and not (isinstance(value, str) and value.startswith("=")):
+        _known(_mapping(value, path), _PARTS[part], path)
 
 
 def check_input(plain: Mapping[str, Any]) -> None:
     """Check the settled ``network.input``."""
+    _known(_mapping(plain, "input"), _PARTS["input"], "input")
     mean, gain, pad = plain.get("mean", "div2k"), plain.get("gain", 1.0), plain.get("pad")
     triple = isinstance(mean, list) and len(mean) == 3 and all(_real(item, -1.0, 1.0) for item in mean)
     if mean != "div2k" and not triple:
@@ -137,6 +153,7 @@ def check_input(plain: Mapping[str, Any]) -> None:
 
 def check_output(plain: Mapping[str, Any]) -> None:
     """Check the settled ``network.output``."""
+    _known(_mapping(plain, "output"), _PARTS["output"], "output")
     for key in ("mean", "clamp"):
         if not isinstance(plain.get(key, False), bool):
             raise LanguageError(f"output.{key}", f"takes true or false, got {plain[key]!r}.")

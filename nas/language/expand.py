@@ -6,7 +6,7 @@ from typing import Any
 
 from nas.errors import LanguageError
 from nas.language import references
-from nas.language.document import Document, check_input, check_output
+from nas.language.document import Document, check_input, check_output, in_network
 from nas.language.graph import IMAGE, Graph, InputSpec, Node, OutputSpec, Pad, Ref
 from nas.language.holes import Chooser
 from nas.language.make import bind, make_op
@@ -28,7 +28,10 @@ REPEAT_KEYS = frozenset({"repeat", "block", "blocks", "as", "share", "weights", 
 
 
 class Watcher:
-    """Told of every node as it is laid out; may stop the layout by raising."""
+    """Told of every part as it is laid out; may stop the layout by raising."""
+
+    def framed(self, entry: InputSpec, result: OutputSpec) -> None:
+        """Called once, before the first node."""
 
     def added(self, node: Node, position: int) -> None:
         """Called after ``node`` took its place."""
@@ -58,10 +61,15 @@ class Expander:
         Raises:
             LanguageError: A rule of the language is broken in this draw.
         """
+        with in_network():
+            return self._graph()
+
+    def _graph(self) -> Graph:
         root = Scope({}, None, Ref(IMAGE), 0, {})
         width, _ = self.settler.settle(self._document.network.get("width", 0), "width", root)
         root = replace(root, width=self._whole(width, "width"))
         entry, result = self._input(root), self._output(root)
+        self._watcher.framed(entry, result)
         self._image = Shape(3, *entry.size(PROBE, PROBE))
         last = Ref(IMAGE)
         for slot in references.SLOTS:
@@ -107,6 +115,8 @@ class Expander:
         for step, path in items:
             if isinstance(step, Mapping) and "repeat" in step:
                 last = self._repeat(step, path, last, scope, run)
+                continue
+            if step == "none":
                 continue
             element = self._step(step, path, last, scope)
             run.elements.append(element)
@@ -267,7 +277,7 @@ class Expander:
 
     def _place(self, op: Op, inputs: tuple[Ref, ...], path: str) -> Ref:
         shapes = tuple(self._shape(ref) for ref in inputs)
-        if len({(shape.height, shape.width) for shape in shapes}) > 1:
+        if op.one_size and len({(shape.height, shape.width) for shape in shapes}) > 1:
             sizes = ", ".join(f"{shape.height}x{shape.width}" for shape in shapes)
             raise LanguageError(path, f"features of different sizes meet here ({sizes}, from a {PROBE}x{PROBE} image).")
         try:

@@ -9,11 +9,12 @@ from typing import Any
 from nas.errors import LanguageError
 from nas.language.architecture import Architecture
 from nas.language.count import count_draws, every_hole
-from nas.language.document import parse_document
+from nas.language.document import in_network, parse_document
 from nas.language.expand import Expander, Watcher
 from nas.language.fill import Filler
-from nas.language.graph import Node
+from nas.language.graph import Graph, InputSpec, Node, OutputSpec
 from nas.language.holes import Assignment, Chooser, Hole, Value
+from nas.language.names import check_names
 from nas.language.require import Requirement, check_contradictions, parse_requirement
 from nas.language.settle import Replay
 
@@ -84,7 +85,9 @@ class Space:
             parse_requirement(text, f"require.{index}") for index, text in enumerate(self._document.require)
         )
         check_contradictions(self.require)
-        self.holes()
+        with in_network():
+            check_names(self._document)
+            self.holes()
 
     @property
     def name(self) -> str:
@@ -241,8 +244,13 @@ class _Trail:
 class _Compare(Watcher):
     """Stops a layout at the first node that differs from the wanted ones."""
 
-    def __init__(self, wanted: list[dict[str, Any]]) -> None:
-        self._wanted = wanted
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._wanted = graph.canonical()["nodes"]
+
+    def framed(self, entry: InputSpec, result: OutputSpec) -> None:
+        if (entry, result) != (self._graph.input, self._graph.result):
+            raise _Mismatch
 
     def added(self, node: Node, position: int) -> None:
         if position >= len(self._wanted):
@@ -256,11 +264,10 @@ def _search(space: Space, architecture: Architecture) -> dict[str, Value] | None
     """Find an assignment by depth-first search over the holes, cut at the first node that differs."""
     if space.scale != architecture.scale:
         return None
-    wanted = architecture.graph.canonical()["nodes"]
-    trail = _Trail([])
+    trail, compare = _Trail([]), _Compare(architecture.graph)
     while True:
         try:
-            expander = Expander(space._document, trail, _Compare(wanted))
+            expander = Expander(space._document, trail, compare)
             if expander.graph().hash == architecture.hash:
                 return dict(expander.settler.assignment)
         except (LanguageError, _Mismatch):

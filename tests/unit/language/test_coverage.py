@@ -15,7 +15,7 @@ def test_a_mistake_in_a_rare_branch_is_found_and_named() -> None:
     rare = {"op": "esa", "inner": 4, "conv": {"choice": ["conv", {"op": "conv", "groups": 3}]}}
     body = [{"repeat": 2, "block": {"op": "spab", "attention": {"choice": ["parameter_free", "none", rare]}}}]
     (problem,) = broken_options(Space(space(body=body)))
-    assert problem.path == "body.0.block.attention.conv.groups"
+    assert problem.path == "network.body.0.block.attention.conv.groups"
     assert "do not divide" in problem.sentence
     assert "(with body.0.block.attention:esa.conv = conv#1)" in problem.sentence
 

@@ -98,7 +98,7 @@ def test_draws_that_break_a_rule_are_drawn_again() -> None:
 
 
 def test_a_space_whose_every_draw_breaks_a_rule_says_which() -> None:
-    with pytest.raises(LanguageError, match=r"draws in a row broke a rule; the last one: body\.0\.groups"):
+    with pytest.raises(LanguageError, match=r"draws in a row broke a rule; the last one: network\.body\.0\.groups"):
         Space(space(body=[{"op": "conv", "groups": 3}])).sample(random.Random(0))
 
 

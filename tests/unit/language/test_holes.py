@@ -141,7 +141,7 @@ def test_a_subset_keeps_order_and_its_bounds() -> None:
 def test_an_impossible_hole_is_refused_with_its_path(hole: dict[str, Any], words: str) -> None:
     with pytest.raises(LanguageError) as caught:
         Space(space(head={"op": "conv", "kernel": hole}))
-    assert caught.value.path == "head.kernel"
+    assert caught.value.path == "network.head.kernel"
     assert words in str(caught.value)
 
 
@@ -150,3 +150,32 @@ def test_a_hole_cannot_stand_for_an_op_name_or_a_label() -> None:
         Space(space(head={"op": {"choice": ["conv", "silu"]}})).sample(random.Random(0))
     with pytest.raises(LanguageError, match=r"as takes a name"):
         Space(space(head={"op": "conv", "as": {"choice": ["a", "b"]}})).sample(random.Random(0))
+
+
+@pytest.mark.parametrize(
+    ("network", "path", "words"),
+    [
+        ({"body": [{"choice": ["silu", {"op": "cnv"}]}]}, "network.body.0.op", "Did you mean 'conv'"),
+        ({"body": [{"repeat": 0, "block": {"op": "conv", "krnel": 3}}]}, "network.body.0.block.krnel", "kernel"),
+        (
+            {"body": [{"op": "spab", "conv": {"choice": ["conv", {"op": "conv", "kern": 1}]}}]},
+            "network.body.0.conv.kern",
+            "kernel",
+        ),
+    ],
+)
+def test_a_typing_error_does_not_hide_where_no_draw_goes(network: dict[str, Any], path: str, words: str) -> None:
+    with pytest.raises(LanguageError) as caught:
+        Space(space(**network))
+    assert caught.value.path.startswith(path.rpartition(".")[0].rpartition(".")[0])
+    assert words in str(caught.value)
+
+
+def test_an_option_of_none_leaves_the_indices_alone() -> None:
+    plain = space(
+        body=["spab", {"choice": ["none", "silu"]}], fuse={"op": "concat", "of": ["in", "body[0].act1"], "kernel": 1}
+    )
+    without = Space(plain).fill({"body.1": "none"})
+    assert without == Architecture(
+        document(body=["spab"], fuse={"op": "concat", "of": ["in", "body[-1].act1"], "kernel": 1})
+    )

@@ -164,7 +164,7 @@ def test_none_leaves_no_trace() -> None:
 def test_a_broken_rule_is_told_with_its_path(network: dict[str, Any], path: str, words: str) -> None:
     with pytest.raises(LanguageError) as caught:
         Architecture(document(**network))
-    assert caught.value.path == path
+    assert caught.value.path == (path if path.startswith("network") else f"network.{path}")
     assert words in str(caught.value)
 
 
