@@ -42,14 +42,18 @@ def _made(store: Store, export: Export) -> tuple[str, bytes]:
     with store.reading() as session:
         chosen = report.best(session, export.search_id) if export.trial == BEST else export.trial
         architecture = Architecture(architectures.get(session, chosen).document)
-        facts, weights = _facts(session, export.search_id, chosen), _weights(session, export.search_id, chosen)
+        known, trained = facts(session, export.search_id, chosen), weights(session, export.search_id, chosen)
     with TemporaryDirectory() as folder:
-        files = export_pytorch(architecture, weights, Path(folder), facts)
+        files = export_pytorch(architecture, trained, Path(folder), known)
         return chosen, _zipped(files)
 
 
-def _weights(session: Session, search_id: str, chosen: str) -> dict[str, Tensor]:
-    """Return the weights that the search's own training of this architecture gave."""
+def weights(session: Session, search_id: str, chosen: str) -> dict[str, Tensor]:
+    """Return the weights that the search's own training of this architecture gave.
+
+    Raises:
+        ExportError: They are not in the store.
+    """
     trial = trials.by_hash(session, search_id, chosen)
     seed = searches.get(session, search_id).request["seed"]
     for row in reversed(qualities.of_architecture(session, chosen)):
@@ -59,7 +63,8 @@ def _weights(session: Session, search_id: str, chosen: str) -> dict[str, Tensor]
     raise ExportError(f"The weights of {chosen} are not in the store; only fully trained networks can be exported.")
 
 
-def _facts(session: Session, search_id: str, chosen: str) -> dict[str, Any]:
+def facts(session: Session, search_id: str, chosen: str) -> dict[str, Any]:
+    """Return how an architecture was found and measured, for the record beside it."""
     search, found = searches.get(session, search_id), report.front(session, search_id)
     points = [point for point in found["points"] if point["hash"] == chosen]
     trial = trials.by_hash(session, search_id, chosen)

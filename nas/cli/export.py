@@ -11,8 +11,12 @@ from nas.cli.output import emit
 from nas.errors import NotFoundError, RequestError
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
+    from collections.abc import Mapping
 
+    from sqlalchemy.orm import Session
+    from torch import Tensor
+
+    from nas.language import Architecture
     from nas.store import Quality
 
 commands = typer.Typer()
@@ -26,6 +30,8 @@ MaybeWeights = Annotated[
 ]
 Format = Annotated[Literal["pytorch"], typer.Option("--format", help="What kind of files.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files.")]
+Found = tuple["Architecture", "Path | Mapping[str, Tensor]", dict[str, Any]]
+"""A network, its weights and how it was found."""
 BEST = "best"
 
 
@@ -41,21 +47,36 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a network as one readable file of PyTorch, its weights and its provenance."""
-    from nas.cli.stores import opened
-
-    with opened(database) as store, store.reading() as session:
-        if is_architecture(what):
-            architecture, facts = architectures.find(what, database), {}
-        else:
-            search_id = watch.find(session, what).id
-            chosen = finished(session, search_id, trial)
-            architecture, facts = architectures.stored(chosen, database), found_by(session, search_id, chosen)
-        source = weights if weights is not None else trained_weights(session, architecture.hash)
+    found = given(database, what, weights) if is_architecture(what) else searched(database, what, trial, weights)
     from nas.export import export_pytorch
 
-    files = {"pytorch": export_pytorch}[file_format](architecture, source, out, facts)
-    document = {"hash": architecture.hash, "format": file_format, "files": [str(file) for file in files]}
+    files = {"pytorch": export_pytorch}[file_format](*found[:2], out, found[2])
+    document = {"hash": found[0].hash, "format": file_format, "files": [str(file) for file in files]}
     emit(document, as_json=as_json, table=lambda: "\n".join(str(file) for file in files))
+
+
+def searched(database: str, search: str, trial: str, weights: Path | None) -> Found:
+    """A network of a search, its weights unless others are given, and how it was found."""
+    from nas.cli.stores import opened
+    from workers import exports
+
+    with opened(database) as store, store.reading() as session:
+        search_id = watch.find(session, search).id
+        chosen = finished(session, search_id, trial)
+        own = exports.weights(session, search_id, chosen) if weights is None else weights
+        facts = exports.facts(session, search_id, chosen)
+    return architectures.stored(chosen, database), own, facts
+
+
+def given(database: str, what: str, weights: Path | None) -> Found:
+    """A network by itself; without given weights, those of its longest training in the store."""
+    from nas.cli.stores import opened
+
+    architecture = architectures.find(what, database)
+    if weights is not None:
+        return architecture, weights, {}
+    with opened(database) as store, store.reading() as session:
+        return architecture, trained_weights(session, architecture.hash), {}
 
 
 def is_architecture(text: str) -> bool:
@@ -83,18 +104,7 @@ def finished(session: "Session", search_id: str, trial: str) -> str:
     return found.pop()
 
 
-def found_by(session: "Session", search_id: str, architecture_hash: str) -> dict[str, Any]:
-    """How a network was found and measured, for ``model.json``."""
-    from nas import report
-
-    document = report.front(session, search_id)
-    points = [point for point in document["points"] if point["hash"] == architecture_hash]
-    figures = {name: value for point in points for name, value in point.items() if name not in {"hash", "architecture"}}
-    where = {name: document[name] for name in ("search", "device", "protocol", "gate_psnr_db", "baseline")}
-    return {**figures, **where}
-
-
-def trained_weights(session: "Session", architecture_hash: str) -> "dict[str, Any]":
+def trained_weights(session: "Session", architecture_hash: str) -> "dict[str, Tensor]":
     """The weights of the longest training of a network that the store holds.
 
     Raises:
