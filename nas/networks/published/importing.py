@@ -1,7 +1,7 @@
 """From a published file to the weights of our deployed network."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from nas.networks.published.table import Table, load_tables
 
 SIDE = 48
 """Of the picture that decides between networks; every system takes it."""
+
+ENLARGES = 0.1
+"""Mean difference, of values in [0, 1], from a picture's bicubic enlargement below which a network enlarges it."""
 
 
 def import_weights(system: str, path: Path | str) -> dict[str, Tensor]:
@@ -36,7 +39,7 @@ def import_weights(system: str, path: Path | str) -> dict[str, Tensor]:
     given = read_checkpoint(Path(path), tables[0].wrapper)
     graph = load_architecture(f"system:{system}").graph
     networks = [_network(graph, given, table) for table in tables]
-    network = networks[0] if len(networks) == 1 else min(networks, key=blur)
+    network = networks[0] if len(networks) == 1 else likeliest(networks)
     return {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
 
 
@@ -51,15 +54,24 @@ def _network(graph: Graph, given: Mapping[str, Tensor], table: Table) -> Network
     return deployed
 
 
+def likeliest(networks: Sequence[Network]) -> Network:
+    """Return the network that enlarges a smooth picture best; the first one when none enlarges at all.
+
+    Of trained layers, any order but the right one leaves nothing of the picture.
+    """
+    best = min(networks, key=apart)
+    return best if apart(best) < ENLARGES else networks[0]
+
+
 @torch.no_grad()
-def blur(network: Network) -> float:
-    """Return how far a network is from enlarging a smooth picture; trained layers out of their order are far."""
+def apart(network: Network) -> float:
+    """Return the mean difference from the bicubic enlargement of a smooth picture."""
     across = torch.linspace(0, 6, SIDE)
     waves = (across.sin() * across[:, None].cos() + 1) / 2
     picture = torch.stack((waves, waves.t(), 1 - waves))[None]
-    shown = functional.interpolate(picture, scale_factor=network.graph.scale, mode="bicubic")
-    apart = (network(picture) - shown).abs().mean().item()
-    return apart if math.isfinite(apart) else math.inf
+    enlarged = functional.interpolate(picture, scale_factor=network.graph.scale, mode="bicubic")
+    difference = (network(picture) - enlarged).abs().mean().item()
+    return difference if math.isfinite(difference) else math.inf
 
 
 def fitted(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
