@@ -5,20 +5,15 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.tiny import RECIPE
+
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/quickstart.md")
-TINY = """
-name: tiny
-rungs: [2, 4]
-stages:
-  - {steps: 4, patch: 8, batch: 2, loss: {l1: 1.0}, optimizer: {kind: adam, lr: 1e-3}, schedule: {kind: constant}}
-"""
-"""A search by the book takes minutes; this recipe leaves its commands as they are and its training at a few steps."""
+Typed = tuple[Path, list[str]]
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -30,11 +25,12 @@ def commands(page: str) -> list[str]:
 
 
 @pytest.fixture(scope="module", params=PAGES)
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[str]]]:
-    """An empty folder for the commands of one page."""
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Typed:
+    """An empty folder, and the commands of one page to be typed there."""
     where = tmp_path_factory.mktemp("typed")
-    (where / "tiny.yaml").write_text(TINY)
-    yield where, commands(request.param)
+    # A search by the book takes minutes; this recipe leaves its commands as they are.
+    (where / "tiny.yaml").write_text(RECIPE)
+    return where, commands(request.param)
 
 
 def run(command: list[str], where: Path) -> "subprocess.CompletedProcess[str]":
@@ -43,7 +39,7 @@ def run(command: list[str], where: Path) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.slow
-def test_every_command_of_a_page_works_in_its_order(folder: tuple[Path, list[str]]) -> None:
+def test_every_command_of_a_page_works_in_its_order(folder: Typed) -> None:
     where, typed = folder
 
     assert len(typed) > 5

@@ -13,20 +13,15 @@ import psutil
 import pytest
 
 from nas.store import Store, searches
+from tests.tiny import RECIPE
 
-TINY = """
-name: tiny
-rungs: [2, 4]
-stages:
-  - {steps: 4, patch: 8, batch: 2, loss: {l1: 1.0}, optimizer: {kind: adam, lr: 1e-3}, schedule: {kind: constant}}
-"""
 Terminal = tuple[Path, str]
 
 
 @pytest.fixture
 def terminal(tmp_path: Path, sqlite_url: str) -> Iterator[Terminal]:
     """A folder with a small recipe, and a store; what a test leaves running is ended."""
-    (tmp_path / "tiny.yaml").write_text(TINY)
+    (tmp_path / "tiny.yaml").write_text(RECIPE)
     yield tmp_path, sqlite_url
     left = [one for one in psutil.Process().children(recursive=True) if "nas.cli" in " ".join(one.cmdline())]
     for process in left:
