@@ -25,7 +25,7 @@ from nas.evaluate.quality.data import load
 OUT = Path("demo")
 REQUEST = {
     "name": "demo",
-    "space": "span",
+    "space": "demo",
     "data": "embedded",
     "recipe": "demo",
     "objectives": ["psnr", "score"],
