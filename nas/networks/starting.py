@@ -38,6 +38,10 @@ MOST_TRIES = 50
 """Ways to look at before giving up."""
 
 
+CALM = 0.1
+"""Factor of the last weights where the image finds no way."""
+
+
 @dataclass(frozen=True)
 class Start:
     """What starting values were found.
@@ -276,7 +280,7 @@ def calm(parts: list[Part], wire: int) -> None:
     if isinstance(part, ConvPart):
         weight, bias = part.kernel
         if not part.fixed:
-            part.assign(weight * LITTLE, bias)
+            part.assign(CALM * weight, bias)
         return
     for source in part.inputs:
         calm(parts, source)
