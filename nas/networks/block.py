@@ -51,7 +51,7 @@ class Spab(ConvBlock):
 
     Args:
         convs: Convolutions that keep channels, height and width.
-        activations: One for each convolution but the last.
+        activations: One for each convolution, or for each but the last.
         attention: What reweights the sum instead of the parameter-free attention.
         taps: Features returned after the result: ``conv1`` .. raw, ``act1`` .. activated.
 
@@ -131,11 +131,12 @@ def _conv_block(op: ops.ConvBlock, widths: tuple[int, ...], form: Form) -> Call:
 @translate.register
 def _spab(op: ops.Spab, widths: tuple[int, ...], form: Form) -> Call:
     convs = [call(conv, widths, form) for conv in op.parts(widths[0])]
-    between = activations(op.activation, widths[0], op.n - 1)
+    between = activations(op.activation, widths[0], op.n if op.act_on_last else op.n - 1)
     if not isinstance(op.after_conv, activation_ops.Nothing):
         after = call(op.after_conv, widths, form)
         between = [Call(nn.Sequential, after, item) for item in between]
-        convs[-1] = Call(nn.Sequential, convs[-1], after)
+        if not op.act_on_last:
+            convs[-1] = Call(nn.Sequential, convs[-1], after)
     made = Call(Spab, convs, between)
     if isinstance(op.attention, attention_ops.ParameterFree):
         return made

@@ -108,10 +108,11 @@ class LocalAttention(nn.Module):
 
 @translate.register
 def _pooled_gate(op: ops.PooledGate, widths: tuple[int, ...], form: Form) -> Call:
-    depthwise, mix = op.depthwise(widths[0]), op.mix(widths[0])
+    depthwise, mix = call(op.depthwise(widths[0]), widths, form), op.mix(widths[0])
+    depthwise = depthwise if op.counted else depthwise.given(padding="same")
     made = Call(
         PooledGate,
-        call(depthwise, widths, form),
+        depthwise,
         call(op.activation, widths),
         pool=op.pool,
         mode=op.mode,
@@ -121,7 +122,7 @@ def _pooled_gate(op: ops.PooledGate, widths: tuple[int, ...], form: Form) -> Cal
     if op.weighted:
         made = made.given(channels=widths[0])
     if op.average:
-        made = made.given(average=call(depthwise, widths, form))
+        made = made.given(average=depthwise)
     return made if mix is None else made.given(mix=call(mix, widths, form))
 
 

@@ -67,6 +67,8 @@ class Op:
     """conv, activation, attention, block, fusion, skip, upsampler, norm, training."""
     arity: ClassVar[tuple[int, int]] = (1, 1)
     """Least and most number of inputs."""
+    one_size: ClassVar[bool] = True
+    """Whether all inputs have one height and width."""
     source: ClassVar[str] = ""
     """The paper or report that describes it."""
 

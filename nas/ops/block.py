@@ -69,7 +69,7 @@ class Spab(Op):
 
     With ``parameter_free``: (y + x) * (sigmoid(y) - 0.5), y the last convolution's output; with ``none``: y + x; with
     any other attention: attention(y + x). Taps: ``conv1`` .. raw (the last one after ``after_conv``), ``act1`` ..
-    activated (not after the last).
+    activated (not after the last, unless ``act_on_last``).
     """
 
     name: ClassVar[str] = "spab"
@@ -85,9 +85,10 @@ class Spab(Op):
     after_conv: Attention | Nothing = declare(
         OneOp("After every convolution, before its activation.", kinds=("attention", "none")), default=Nothing()
     )
+    act_on_last: bool = declare(Flag("Whether y is the last convolution's output after an activation."), default=False)
 
     def taps(self) -> tuple[str, ...]:
-        return step_taps(self.n)[:-1]
+        return step_taps(self.n) if self.act_on_last else step_taps(self.n)[:-1]
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:
         self.parts(widths[0])
@@ -105,7 +106,8 @@ class Spab(Op):
         (x,) = inputs
         total = self.attention.cost(inputs)
         for step, conv in enumerate(self.parts(x.channels)):
-            total += conv.cost(inputs) + self.after_conv.cost(inputs) + (self.activation.cost(inputs) if step else ZERO)
+            total += conv.cost(inputs) + self.after_conv.cost(inputs)
+            total += self.activation.cost(inputs) if step or self.act_on_last else ZERO
         return total
 
 

@@ -1,8 +1,9 @@
 """Attentions that look at a pooled map."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+from nas.ops import counts
 from nas.ops.activation import Activation, Gelu
 from nas.ops.attention import POOL, Attention, pooled_shape
 from nas.ops.base import ZERO, Cost, Shape, register
@@ -46,6 +47,7 @@ class PooledGate(Attention):
     bias: bool = declare(Flag("Whether its convolutions add a bias."), default=False)
     activation: Activation = declare(OneOp("Of the map.", kinds=("activation",)), default=Gelu())
     point_train: TrainingForm = declare(POINT_TRAIN, default=Plain())
+    counted: bool = declare(counts.COUNTED, default=True)
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:
         if self.weighted and self.variance == "none":
@@ -69,9 +71,11 @@ class PooledGate(Attention):
         if min(pooled) < 1:
             raise FieldError("pool", f"pool {self.pool} needs an input of at least {self.pool}x{self.pool} pixels")
         elements, depthwise, mix = x.channels * x.pixels, self.depthwise(x.channels), self.mix(x.channels)
-        total = depthwise.cost((pooled,)) + self.activation.cost((x,)) + Cost(flops=PER_OUTPUT[self.mode] * elements)
+        convolved = depthwise.cost((pooled,))
+        convolved = convolved if self.counted else replace(convolved, flops=0, activations=0)
+        total = convolved + self.activation.cost((x,)) + Cost(flops=PER_OUTPUT[self.mode] * elements)
         if self.average:
-            total += depthwise.cost((pooled,)) + Cost(flops=elements)
+            total += convolved + Cost(flops=elements)
         return total + (ZERO if mix is None else mix.cost((pooled,))) + learned(2 * x.channels * self.weighted)
 
 

@@ -137,12 +137,14 @@ class Blueprint(SettingChain):
 @register
 @dataclass(frozen=True, kw_only=True)
 class Bsu(Blueprint):
-    """Blueprint separable convolution: a pointwise without bias, then a depthwise window."""
+    """Blueprint separable convolution: a pointwise (without bias unless asked for), then a depthwise window."""
 
     name: ClassVar[str] = "bsu"
 
+    point_bias: bool = declare(Flag("Whether the pointwise adds a bias."), default=False)
+
     def chain(self, channels: int) -> tuple[Conv, ...]:  # noqa: ARG002
-        return Conv(width=self.channels_out(()), kernel=(1, 1), bias=False), self.depthwise()
+        return Conv(width=self.channels_out(()), kernel=(1, 1), bias=self.point_bias), self.depthwise()
 
 
 @register

@@ -22,6 +22,16 @@ STEPS: dict[str, dict[str, Any]] = {
     "factorised": {"inner": 3},
     "safm": {"split": 3},
     "involution": {"groups": 2},
+    "partial": {"first": 3},
+    "channel_shuffle": {"groups": 2},
+    "idle": {"count": 5},
+    "fit": {"of": [{"op": "max_pool"}, "in"]},
+    "expert_mixture": {"of": ["head", "in"]},
+    "content_mixer": {"of": ["head", "in"], "window": 4},
+    "self_correlation": {"window": 8, "heads": 2, "base": 4},
+    "window_attention": {"window": 4, "shift": 2, "heads": 2, "fold": 2},
+    "selective_scan": {"state": 3, "rank": 2},
+    "prompted_scan": {"state": 3, "tokens": 8, "prompt": 4},
 }
 """Fields of the ops that cannot do without."""
 
@@ -49,6 +59,8 @@ def sample(name: str) -> Architecture:
         return architecture(tail={"op": "pixelshuffle", "kernel": 3, "plus": {**step, "in": "image"}})
     if name == "pixelshuffle":
         return architecture(tail=[{"op": "conv", "width": 12}, step])
+    if name == "max_pool":
+        return architecture({"op": "fit", "of": [step, "in"]})
     return architecture(step)
 
 
