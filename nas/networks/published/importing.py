@@ -14,7 +14,7 @@ from nas.language import Graph, load_architecture
 from nas.networks.deploying import deploy
 from nas.networks.network import Network, load
 from nas.networks.published.checkpoint import read_checkpoint
-from nas.networks.published.table import Table, load_tables
+from nas.networks.published.table import Source, Table, load_tables
 
 SIDE = 48
 """Of the picture that decides between networks; every system takes it."""
@@ -84,14 +84,15 @@ def fitted(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], table: Tab
     for name, ours in wanted.items():
         source = table.source(name)
         used.add(source.key)
-        state[name] = _one(given, source.key, source.shape(tuple(ours.shape)), table.system, like=ours)
+        state[name] = _one(given, source, table.system, like=ours)
     for key in given:
         if key not in used and not table.ignores(key):
             raise BuildError(f"The file holds {key!r}, which {table.system} lacks; give the weights of {table.system}.")
     return state
 
 
-def _one(given: Mapping[str, Tensor], key: str, shape: tuple[int, ...], system: str, *, like: Tensor) -> Tensor:
+def _one(given: Mapping[str, Tensor], source: Source, system: str, *, like: Tensor) -> Tensor:
+    key, shape = source.key, source.shape or tuple(like.shape)
     if key not in given:
         raise BuildError(f"The file has no {key!r}, which {system} needs; give the weights of {system}.")
     found = given[key]

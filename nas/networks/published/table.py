@@ -14,7 +14,6 @@ from nas.language.expressions import evaluate
 from nas.language.reader import read_text
 
 Shape = tuple[int, ...]
-View = Literal["same", "linear", "vector"]
 FIELDS = {"wrapper", "form", "keys", "either", "unused"}
 RANGE = re.compile(r"\{(\w+):([\d,-]+)\}")
 EXPRESSION = re.compile(r"\{([^{}:]+)\}")
@@ -26,20 +25,11 @@ class Source:
 
     Args:
         key: The published name.
-        view: How the published shape differs, the numbers being the same: ``linear`` for the weight of a linear layer
-            that is a 1x1 convolution here, ``vector`` for one number a channel without the other axes.
+        shape: The published shape, where the same numbers have another one here.
     """
 
     key: str
-    view: View = "same"
-
-    def shape(self, ours: Shape) -> Shape:
-        """Return the shape to be found in the file, for a tensor that has the shape ``ours`` here."""
-        if self.view == "linear" and len(ours) == 4:
-            return ours[:2]
-        if self.view == "vector":
-            return tuple(size for size in ours if size != 1)
-        return ours
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +62,7 @@ class Table:
         if module not in self.modules:
             raise BuildError(f"The table of {self.system}'s published weights says nothing of {ours!r}; add a line.")
         found = self.modules[module]
-        return Source(f"{found.key}.{leaf}", found.view)
+        return Source(f"{found.key}.{leaf}")
 
     def ignores(self, key: str) -> bool:
         """Whether the file may hold this without it being used."""
@@ -114,7 +104,8 @@ def _modules(parts: list[Mapping[str, Any]], system: str) -> dict[str, Source]:
             ours = _filled(leaf["to"], values)
             if ours in found:
                 raise BuildError(f"The table of {system}'s published weights fills {ours!r} twice; remove one line.")
-            found[ours] = Source(_filled(RANGE.sub(r"{\1}", published), values), leaf.get("as", "same"))
+            shape = tuple(leaf["shape"]) if "shape" in leaf else None
+            found[ours] = Source(_filled(RANGE.sub(r"{\1}", published), values), shape)
     return found
 
 
