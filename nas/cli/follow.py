@@ -55,7 +55,7 @@ def follow(store: Store, search_id: str, *, check: Callable[[], None] = lambda: 
     seen, tally = 0, Tally()
     with store.reading() as session:
         total = searches.get(session, search_id).request["trials"]
-    with bar(f"Search {search_id}", total=total) as progress:
+    with bar("Searching", total=total) as progress:
         while True:
             check()
             with store.reading() as session:

@@ -72,7 +72,7 @@ def figures(one: dict[str, Any]) -> tuple[str | None, ...]:
     """The figures of one network, in the order of ``FIGURES``."""
     bounds = one.get("latency_interval")
     return (
-        fixed(one.get("psnr_db"), 2),
+        fixed(one.get("psnr_db"), 3),
         fixed(one.get("latency_ms"), 2),
         f"{bounds[0]:.2f} to {bounds[1]:.2f}" if bounds else None,
         fixed(one.get("latency_ratio"), 3),
@@ -86,7 +86,7 @@ def caption(document: dict[str, Any]) -> str:
     """Where and against what everything was measured."""
     device, gate = document.get("device") or {}, document.get("gate_psnr_db")
     where = f"Measured on {device.get('name', 'no device yet')} by {document.get('protocol') or 'no protocol yet'}"
-    return f"{where}; gate {gate:.2f} dB (one paired baseline seed)" if gate is not None else where
+    return f"{where}; gate {gate:.3f} dB (one paired baseline seed)" if gate is not None else where
 
 
 def place(one: dict[str, Any]) -> str | None:

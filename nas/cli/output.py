@@ -82,11 +82,12 @@ def bar(title: str, total: float) -> Iterator[Bar]:
     """A progress bar with its rate and the time left, on stderr."""
     shown = Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.completed:.0f} of {task.total:.0f}"),
-        Pace(),
-        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=14),
+        TextColumn("{task.completed:.0f} of {task.total:.0f}", table_column=Column(no_wrap=True)),
+        Pace(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         console=Console(stderr=True),
+        expand=True,
     )
     with shown:
         yield Bar(shown, shown.add_task(title, total=total, note=""))

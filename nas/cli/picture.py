@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from PIL import Image, ImageDraw, ImageFont
 
-from nas.cli.plot import BLUE, GREY, ORANGE, TITLE, X_TITLE, Y_TITLE, Point, Scatter
+from nas.cli.plot import BLUE, GREY, ORANGE, TITLE, X_TITLE, Y_TITLE, Point, Scatter, best_first
 
 SIZE = (1600, 1000)
 LEFT, TOP, RIGHT, BOTTOM = 150, 130, 1560, 880
@@ -53,7 +53,7 @@ def picture(scatter: Scatter) -> Image.Image:
     if scatter.gate_psnr_db is not None:
         line_at(pen, y.pixel(scatter.gate_psnr_db), "gate (one paired baseline seed)")
     dots(pen, [(x.pixel(a), y.pixel(b)) for a, b in scatter.tried], GREY, 8)
-    staircase(pen, [(x.pixel(a), y.pixel(b)) for a, b in scatter.front])
+    staircase(pen, [(x.pixel(a), y.pixel(b)) for a, b in best_first(scatter.front)])
     dots(pen, [(x.pixel(a), y.pixel(b)) for a, b in scatter.front], BLUE, 12)
     if scatter.baseline is not None:
         dots(pen, [(x.pixel(scatter.baseline[0]), y.pixel(scatter.baseline[1]))], ORANGE, 12)
@@ -93,7 +93,7 @@ def dots(pen: ImageDraw.ImageDraw, points: list[Point], colour: str, radius: int
 
 
 def staircase(pen: ImageDraw.ImageDraw, points: list[Point]) -> None:
-    """Between two points of a front nothing is better than the faster one."""
+    """Between two points nothing is better than the faster one."""
     for (a, b), (c, d) in pairwise(points):
         pen.line([(a, b), (c, b), (c, d)], BLUE, 3)
 

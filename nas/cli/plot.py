@@ -13,6 +13,15 @@ X_TITLE, Y_TITLE = "latency, ms (lower is better)", "PSNR, dB (higher is better)
 GREY, BLUE, ORANGE = "#9aa0a6", "#1f6feb", "#d9730d"
 
 
+def best_first(points: list[Point]) -> list[Point]:
+    """Those that nothing beats in latency and PSNR; a front over other objectives may hold more."""
+    kept: list[Point] = []
+    for latency_ms, psnr_db in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not kept or psnr_db > kept[-1][1]:
+            kept.append((latency_ms, psnr_db))
+    return kept
+
+
 @dataclass(frozen=True)
 class Scatter:
     """What is drawn; every point is (latency_ms, psnr_db)."""
@@ -63,7 +72,11 @@ def page(scatter: Scatter) -> str:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    series = [("tried", scatter.tried, GREY, "markers"), ("front", scatter.front, BLUE, "lines+markers")]
+    series = [
+        ("tried", scatter.tried, GREY, "markers"),
+        ("front", scatter.front, BLUE, "markers"),
+        ("none is faster and better", best_first(scatter.front), BLUE, "lines"),
+    ]
     if scatter.baseline:
         series.append(("EFDN (baseline)", [scatter.baseline], ORANGE, "markers"))
     for name, points, colour, mode in series:

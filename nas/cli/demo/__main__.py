@@ -78,7 +78,7 @@ def search(client: httpx.Client, database: str, trials: int) -> None:
 def follow(client: httpx.Client, search_id: str, trials: int) -> None:
     """Show the progress of a search by its events, to its end."""
     tally = Tally()
-    with bar(f"Search {search_id}", total=trials) as progress:
+    with bar("Searching", total=trials) as progress:
         for kind, payload in events(client, search_id):
             tell(progress, tally, kind, payload)
 
@@ -89,8 +89,8 @@ def show(front: dict[str, Any], leaderboard: dict[str, Any], tried: list[dict[st
     console.print(board(leaderboard))
     baseline, gate = front["baseline"], front["gate_psnr_db"]
     print(
-        f"\nThe front: the {len(front['points'])} candidates above. Gate: {gate:.2f} dB, which is "
-        f"{baseline['name']}'s {baseline['psnr_db']:.2f} dB after the same recipe, data and seed less the margin; "
+        f"\nThe front: the {len(front['points'])} candidates above. Gate: {gate:.3f} dB, which is "
+        f"{baseline['name']}'s {baseline['psnr_db']:.3f} dB after the same recipe, data and seed less the margin; "
         "one paired baseline seed."
     )
     print("PSNR here is after seconds of training, on two photographs; the published systems were only measured.")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from nas.cli.plot import best_first
 from nas.store import Store, events, searches
 from tests.seeding import Seeded, seed_search, start_search
 from tests.unit.cli.conftest import Nas
@@ -132,3 +133,7 @@ def test_following_ends_when_there_is_nothing_to_wait_for(sqlite_url: str) -> No
             follow(store, claim.id, check=give_up)
         with store.reading() as session:
             assert searches.get(session, claim.id).status == "running"
+
+
+def test_a_front_is_drawn_as_stairs_that_only_climb() -> None:
+    assert best_first([(3.0, 24.0), (1.0, 23.0), (2.0, 22.0), (1.0, 22.5)]) == [(1.0, 23.0), (3.0, 24.0)]
