@@ -109,7 +109,10 @@ def test_a_search_without_figures_cannot_be_drawn(nas: Nas, sqlite_url: str, tmp
     assert "nothing to draw" in result.err
 
 
-def test_following_shows_a_search_to_its_end(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_following_shows_a_search_to_its_end(
+    sqlite_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     from nas.cli.follow import follow
 
     with Store(sqlite_url) as store:
