@@ -13,10 +13,9 @@ from nas.ops import scan as ops
 class Recurrence(nn.Module):
     """h(t) = exp(step(t) A) h(t - 1) + step(t) B(t) u(t), and y(t) = C(t) h(t) + D u(t); step, B and C are read off u.
 
-    The L tokens are cut into chunks of about the cube root of L, longer ones where the states of so many chunks would
-    not stay in a processor's cache. All chunks are scanned side by side from a state of zero, the states at their ends
-    are handed on by steps of doubled length, and all are scanned again from the right state: two loops of a chunk's
-    tokens.
+    The L tokens are cut into as many chunks as have states that stay in a processor's cache. All chunks are scanned
+    side by side from a state of zero, the states at their ends are handed on by steps of doubled length, and all are
+    scanned again from the right state: two loops of a chunk's tokens.
 
     Args:
         channels: Channels of u in every direction.
@@ -33,7 +32,7 @@ class Recurrence(nn.Module):
         Gu and Dao, Mamba, 2023. https://arxiv.org/abs/2312.00752
     """
 
-    cached = 2**21
+    cached, shortest = 2**21, 8
 
     def __init__(self, channels: int, *, state: int, rank: int, directions: int) -> None:
         super().__init__()
@@ -60,19 +59,20 @@ class Recurrence(nn.Module):
         """Return C(t) h(t) for every t: (B, K, D, L)."""
         length = u.shape[-1]
         states = u[..., 0].numel() * self.state
-        size = max(math.ceil(length ** (1 / 3)), -(-length * states // self.cached))
+        size = max(self.shortest, -(-length * states // self.cached))
         chunks = -(-length // size)
         decay = -torch.exp(self.decay).view(u.shape[1], u.shape[2], self.state, 1)
         # (size, B, K, D or 1, state or 1, chunks): what step t of all chunks reads lies together.
         dt, gain = (self.cut(part, chunks, size).unsqueeze(4) for part in (dt, dt * u))
         b, c = (self.cut(part, chunks, size).unsqueeze(3) for part in (b, c))
+        steps = list(zip(dt.unbind(), gain.unbind(), b.unbind(), strict=True))
         state = torch.zeros_like(dt[0] * decay)
-        ends = self.ends(state, dt, gain, b, decay)
-        state = self.carried(ends, torch.exp(dt.sum(0) * decay))
-        found = []
-        for t in range(size):
-            state = self.next(state, dt[t], gain[t], b[t], decay)
-            found.append((state * c[t]).sum(-2))
+        for step in steps:
+            state = self.next(state, *step, decay)
+        state, found = self.carried(state, torch.exp(dt.sum(0) * decay)), []
+        for step, read in zip(steps, c.unbind(), strict=True):
+            state = self.next(state, *step, decay)
+            found.append((state * read).sum(-2))
         joined: Tensor = torch.stack(found, dim=-1).flatten(3)[..., :length]
         return joined
 
@@ -81,12 +81,6 @@ class Recurrence(nn.Module):
         """Cut (B, K, C, L) into (size, B, K, C, chunks); what is missing at the end is zero, a step of no length."""
         padded = functional.pad(part, (0, chunks * size - part.shape[-1]))
         return padded.view(*part.shape[:-1], chunks, size).permute(4, 0, 1, 2, 3).contiguous()
-
-    def ends(self, state: Tensor, dt: Tensor, gain: Tensor, b: Tensor, decay: Tensor) -> Tensor:
-        """Return the state after every chunk that began with nothing."""
-        for t in range(len(dt)):
-            state = self.next(state, dt[t], gain[t], b[t], decay)
-        return state
 
     @staticmethod
     def next(state: Tensor, dt: Tensor, gain: Tensor, b: Tensor, decay: Tensor) -> Tensor:
