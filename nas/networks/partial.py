@@ -57,7 +57,7 @@ class Sobel(nn.Module):
         self.eps = eps
         slope = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
         self.register_buffer("horizontal", slope.view(1, 1, 3, 3))
-        self.register_buffer("vertical", slope.t().reshape(1, 1, 3, 3))
+        self.register_buffer("vertical", slope.t().contiguous().view(1, 1, 3, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the edges."""
