@@ -5,7 +5,7 @@ The five functions below are the way in from Python; torch is imported only when
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,7 +72,7 @@ def score(*, runtime_ms: float, params: int, flops: int, baseline_runtime_ms: fl
 def build(
     source: "str | Path | Mapping[str, Any] | Architecture",
     weights: "str | Path | Mapping[str, Any] | None" = None,
-    form: str = "deployed",
+    form: 'Literal["training", "deployed"]' = "deployed",
 ) -> "nn.Module":
     """Return the network of an architecture: (B, 3, H, W) in [0, 1] -> (B, 3, s * H, s * W), s its scale.
 

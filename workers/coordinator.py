@@ -68,6 +68,10 @@ class Coordinator:
         except NasError as error:
             LOG.warning("search %s failed: %s", search.id, error)
             self._end(search, "failed", error=str(error))
+        except Exception as error:
+            # A search that breaks its worker would break every worker that claims it next.
+            LOG.exception("search %s broke", search.id)
+            self._end(search, "failed", error=f"The service broke: {type(error).__name__}: {error}")
 
     def _run(self, search: Search, heartbeat: Heartbeat) -> str:
         checked = check(parse(search.request))

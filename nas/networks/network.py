@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -142,6 +143,8 @@ def build(arch: Architecture, weights: Weights | None = None, form: Form = "depl
     Raises:
         BuildError: The weights do not fit.
     """
+    if form not in get_args(Form):
+        raise BuildError(f"A network has the forms {' and '.join(get_args(Form))}, got {form!r}.")
     network = Network(arch.graph, form)
     if weights is not None:
         load(network, weights)
