@@ -4,5 +4,5 @@ RECIPE = """
 name: tiny
 rungs: [2, 4]
 stages:
-  - {steps: 4, patch: 8, batch: 2, loss: {l1: 1.0}, optimizer: {kind: adam, lr: 1e-3}, schedule: {kind: constant}}
+  - {steps: 4, patch: 16, batch: 2, loss: {l1: 1.0}, optimizer: {kind: adam, lr: 1e-3}, schedule: {kind: constant}}
 """
