@@ -32,8 +32,15 @@ def carry_out(store: Store, export: Export) -> None:
     except LeaseLostError as lost:
         LOG.warning("%s", lost)
     except NasError as error:
-        with store.session() as session:
-            exports.finish(session, export.claim, "failed", error=str(error))
+        _give_up(store, export, str(error))
+    except Exception as error:  # a network's code may raise anything, and the worker has other things to do
+        LOG.exception("export %s broke", export.id)
+        _give_up(store, export, f"The export broke ({type(error).__name__}: {error}); the worker's log says where.")
+
+
+def _give_up(store: Store, export: Export, error: str) -> None:
+    with store.session() as session:
+        exports.finish(session, export.claim, "failed", error=error)
 
 
 def _made(store: Store, export: Export) -> tuple[str, bytes]:

@@ -2,26 +2,40 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = ("nas", "api", "workers", "search_spaces")
 Run = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs a program of an environment that holds the wheel, from a folder that holds nothing."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    done([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)], cwd=folder)
-    (wheel,) = folder.glob("*.whl")
-    python = environment(folder / "venv", wheel)
-    away = folder / "away"
+    # A copy: a build leaves files beside what it builds, and would take old ones from there into the wheel.
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / "source" / package)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder / "source")
+    done([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), "source"], cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def run(wheel: Path) -> Run:
+    """Runs a program of an environment that holds the wheel, from a folder that holds nothing."""
+    python = environment(wheel.parent / "venv", wheel)
+    away = wheel.parent / "away"
     away.mkdir()
 
     def run_there(program: str, *arguments: str) -> str:
@@ -49,6 +63,15 @@ def done(command: list[str], *, cwd: Path) -> str:
     result = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     return result.stdout
+
+
+def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
+    files = (file for package in PACKAGES for file in (ROOT / package).rglob("*") if file.is_file())
+    wanted = {str(file.relative_to(ROOT)) for file in files if "__pycache__" not in file.parts}
+
+    with zipfile.ZipFile(wheel) as archive:
+        assert wanted - set(archive.namelist()) == set()
+        assert {name.split("/")[0] for name in archive.namelist() if ".dist-info" not in name} == set(PACKAGES)
 
 
 def test_the_code_comes_from_the_wheel(run: Run) -> None:
