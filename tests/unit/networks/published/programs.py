@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import Tensor
 
-from tests.unit.networks.published import distilling, modulating, span
+from tests.unit.networks.published import distilling, light, modulating, span
 from tests.unit.networks.published.weights import Weights
 
 Program = Callable[[Weights, Tensor], Tensor]
@@ -41,4 +41,12 @@ PROGRAMS: dict[str, Program] = {
     "SylabSR": distilling.sylabsr,
     "DepthIBN": distilling.depthibn,
     "IVL": distilling.ivl,
+    "MILA": light.mila,
+    "XUPTBoys": light.xuptboys,
+    "HannahSR": light.hannahsr,
+    "VPEG_C": light.vpeg_c,
+    "AiMF_SR": light.aimf,
+    "CUIT_HTTP": light.cuit,
+    "Cidaut_AI": light.cidaut,
+    "NJUPCA": light.njupca,
 }

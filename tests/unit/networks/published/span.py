@@ -39,22 +39,24 @@ def scaled_six(w: Weights, x: Tensor) -> Tensor:
     return six(w, (x - MEAN) * 255)
 
 
+def branches(w: Weights, name: str, x: Tensor) -> Tensor:
+    """SPAN's training form of a 3x3 convolution, branch by branch."""
+    own = w.at(name)
+    inside = own("conv.1", own("conv.0", F.pad(x, (1, 1, 1, 1))), padding=0)
+    return own("conv.2", inside) + own("sk", x)
+
+
 def lvgroup(w: Weights, x: Tensor) -> Tensor:
-    def branches(name: str, x: Tensor) -> Tensor:
-        own = w.at(name)
-        inside = own("conv.1", own("conv.0", F.pad(x, (1, 1, 1, 1))), padding=0)
-        return own("conv.2", inside) + own("sk", x)
-
     def branched_block(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
-        tap = F.silu(branches(f"{name}.c1_r", x))
-        return swift(branches(f"{name}.c3_r", F.silu(branches(f"{name}.c2_r", tap))), x), tap
+        tap = F.silu(branches(w, f"{name}.c1_r", x))
+        return swift(branches(w, f"{name}.c3_r", F.silu(branches(w, f"{name}.c2_r", tap))), x), tap
 
-    head = branches("conv_1", x - MEAN)
+    head = branches(w, "conv_1", x - MEAN)
     first, tap = branched_block("block_1", head)
     last = first
     for number in range(2, 7):
         last, tap = branched_block(f"block_{number}", last)
-    joined = torch.cat((head, branches("conv_2", last), first, tap), 1)
+    joined = torch.cat((head, branches(w, "conv_2", last), first, tap), 1)
     return F.pixel_shuffle(w("upsampler.0", w("conv_cat", joined)), 4)
 
 

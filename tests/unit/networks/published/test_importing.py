@@ -35,7 +35,9 @@ def test_an_imported_network_computes_what_was_published(system: str, tmp_path: 
 
     result = build(load_architecture(f"system:{system}"), weights).double()(x)
 
-    assert (result - expected).abs().max() < 1e-5 * expected.abs().max()
+    # Training forms are merged in single precision, and the shift of the image is kept in it.
+    tolerance = 1e-5 if load_tables(system)[0].form == "training" else 1e-6
+    assert (result - expected).abs().max() < tolerance * expected.abs().max()
 
 
 def test_every_published_system_has_a_table_and_a_program() -> None:
