@@ -5,22 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.networks.calls import Call, Form, translate
+from nas.networks.norm import ElementwiseLayerNorm
 from nas.networks.windows import Windowed
 from nas.ops import routed as ops
-
-
-class PixelNorm(nn.Module):
-    """Layer norm over the channels of every pixel, element by element: (B, channels, H, W) in and out."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised feature."""
-        centred = x - x.mean(1, keepdim=True)
-        normal = centred / (centred.square().mean(1, keepdim=True) + 1e-6).sqrt()
-        return self.weight[:, None, None] * normal + self.bias[:, None, None]
 
 
 class Router(Windowed):
@@ -41,7 +28,7 @@ class Router(Windowed):
         super().__init__()
         self.window, self.reach = window, reach
         inner = seen // 4
-        self.see = nn.Sequential(nn.Conv2d(seen, inner, 1), PixelNorm(inner), nn.LeakyReLU(0.1))
+        self.see = nn.Sequential(nn.Conv2d(seen, inner, 1), ElementwiseLayerNorm(inner, 1e-6), nn.LeakyReLU(0.1))
         self.offsets = nn.Sequential(nn.Conv2d(inner, seen // 8, 1), nn.LeakyReLU(0.1), nn.Conv2d(seen // 8, 2, 1))
         self.score = nn.Sequential(
             nn.Linear(window * window, window), nn.LeakyReLU(0.1), nn.Linear(window, 2), nn.Softmax(dim=-1)
