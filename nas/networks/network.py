@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from nas.errors import BuildError
 from nas.language import IMAGE, Architecture, Graph, Ref
 from nas.networks.calls import Call, Form, call
-from nas.networks.conv import Unscaled
 from nas.networks.padding import padded
-from nas.ops.conv import Conv
+from nas.networks.unscaling import unscaled
 
 Weights = Path | str | Mapping[str, Tensor]
 """A safetensors file or a state dict."""
@@ -74,9 +73,8 @@ def _owner(graph: Graph, number: int) -> int:
 def _call(graph: Graph, number: int, form: Form) -> Call:
     node, gain = graph.nodes[number], graph.input.gain
     made = call(node.op, node.widths, form, tuple(_taps(graph, number)))
-    if form == "training" and gain != 1.0 and node.inputs == (Ref(IMAGE),) and isinstance(node.op, Conv):
-        return Call(Unscaled, made, gain)
-    return made
+    reads_image = node.inputs == (Ref(IMAGE),)
+    return unscaled(made, gain) if form == "training" and gain != 1.0 and reads_image else made
 
 
 class Network(nn.Module):

@@ -98,6 +98,7 @@ class Plan:
     parts: list["Part"]
     rows: dict[int, dict[int, Row]] = field(default_factory=dict)
     convs: dict[int, "ConvPart"] = field(default_factory=dict)
+    cleared: list[Tensor] = field(default_factory=list)
 
     def write(self, conv: "ConvPart", channel: int, row: Row) -> None:
         """Ask for one output channel; raises NoWayError when it was asked for otherwise."""
@@ -115,19 +116,27 @@ class Plan:
             raise NoWayError
         self.parts[wire].silence(block, self, rest)
 
-    def copies(self, wire: int, carrier: int, block: range, rest: float) -> int:
+    def copies(self, wire: int, carrier: int, block: range, rest: float) -> float:
         """Return how often a feature adds up the carrier's; all else in its channels is asked to be zero, or little."""
         if wire == carrier:
-            return 1
+            return 1.0
         part = self.parts[wire] if wire >= 0 else None
         if isinstance(part, AddPart):
             return sum(self.copies(item, carrier, block, rest) for item in part.inputs)
+        if isinstance(part, GatePart) and not part.swift:
+            return part.held(block, self) * self.copies(part.inputs[0], carrier, block, rest)
         self.silence(wire, block, rest)
-        return 0
+        return 0.0
+
+    def clear(self, parameter: Tensor) -> None:
+        """Ask for a parameter to be zero."""
+        self.cleared.append(parameter)
 
     @torch.no_grad()
     def apply(self) -> None:
         """Change the weights."""
+        for parameter in self.cleared:
+            parameter.zero_()
         for key, rows in self.rows.items():
             conv = self.convs[key]
             weight, bias = (None if tensor is None else tensor.clone() for tensor in conv.kernel)
@@ -405,25 +414,39 @@ class ShufflePart(Part):
 
 @dataclass(frozen=True)
 class GatePart(Part):
-    """A feature times a sigmoid of the convolution ``gate``, or (y + x) times (the sigmoid - 0.5), y its output."""
+    """A feature times a sigmoid of ``gate``, or (y + x) times (the sigmoid - 0.5), y the output of ``gate``.
 
-    gate: ConvPart
+    The gate is a convolution, or parameters that all have to be zero for the sigmoid to be that of zero.
+    """
+
+    gate: "ConvPart | tuple[Tensor, ...]"
     swift: bool = False
 
     def toll(self) -> float:
         return 4.0
 
+    def held(self, block: range, plan: Plan) -> float:
+        """Plan for the gate to be constant and return the factor that it is."""
+        if not isinstance(self.gate, ConvPart):
+            for parameter in self.gate:
+                plan.clear(parameter)
+            return 0.5
+        self.gate.hold(block, plan, value=self.inside)
+        return torch.tensor(self.inside).sigmoid().item() - (0.5 if self.swift else 0.0)
+
+    @property
+    def inside(self) -> float:
+        """What the sigmoid is taken of, while the image passes."""
+        return OPEN if isinstance(self.gate, ConvPart) and self.gate.biased else 0.0
+
     def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:  # noqa: ARG002
-        inside = OPEN if self.gate.biased else 0.0
-        if self.swift and not inside:
+        if self.swift and not self.inside:
             raise NoWayError
-        for block in carried.blocks:
-            self.gate.hold(block, plan, value=inside)
-        factor = torch.tensor(inside).sigmoid().item() - (0.5 if self.swift else 0.0)
-        offset = carried.offset + (inside if self.swift else 0.0)
+        factor, *_ = [self.held(block, plan) for block in carried.blocks]
+        offset = carried.offset + (self.inside if self.swift else 0.0)
         return replace(carried, scale=carried.scale * factor, offset=offset * factor)
 
     def silence(self, block: range, plan: Plan, rest: float) -> None:
         super().silence(block, plan, rest)
-        if self.swift:
+        if self.swift and isinstance(self.gate, ConvPart):
             self.gate.silence(block, plan, rest)

@@ -7,7 +7,7 @@ from functools import singledispatch
 from torch import nn
 
 from nas.language import IMAGE, Graph, Ref
-from nas.networks import attention, block
+from nas.networks import attention, block, channel
 from nas.networks.network import Network
 from nas.networks.parts import (
     ActivationPart,
@@ -154,6 +154,18 @@ def _chain(op: separable_ops.ConvChain, at: Place) -> int:
 @unfold.register
 def _gct(op: channel_ops.Gct, at: Place) -> int:
     return at.into.add(Part(at.inputs, at.widths, at.widths[0]))  # the identity, at first
+
+
+@unfold.register
+def _eca(op: channel_ops.Eca, at: Place) -> int:
+    return at.into.add(GatePart(at.inputs, at.widths, at.widths[0], tuple(at.module.parameters())))
+
+
+@unfold.register
+def _cca(op: channel_ops.Cca, at: Place) -> int:
+    assert isinstance(at.module, channel.Cca)
+    gate = ConvPart((), (op.inner,), at.widths[0], at.module.expand)
+    return at.into.add(GatePart(at.inputs, at.widths, at.widths[0], gate))
 
 
 @unfold.register

@@ -196,11 +196,11 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
             build(architecture(), tmp_path / name)
 
 
-def test_the_first_convolution_is_trained_on_an_input_of_usual_range() -> None:
-    arch = architecture(input={"gain": 255})
-    trained, deployed = build(arch, form="training"), build(arch)
-    assert torch.equal(
-        trained.get_submodule("conv_1")(255 * torch.ones(1, 3, 4, 4)).isfinite(), torch.ones(1, 8, 4, 4) > 0
-    )
-    assert trained.state_dict()["conv_1.conv.weight"].shape == deployed.state_dict()["conv_1.weight"].shape
+@pytest.mark.parametrize("head", ["conv", "bsu", "conv_block", {"op": "conv", "train": "conv3xc", "gain": 0.5}])
+def test_an_image_of_wide_range_is_narrowed_again_for_training(head: Any) -> None:
+    arch = architecture(head=head, input={"gain": 255})
+    trained, plain = build(arch, form="training"), build(architecture(head=head), form="training")
+    plain.load_state_dict(dict(zip(plain.state_dict(), trained.state_dict().values(), strict=True)))
+    image = photograph()
+    assert torch.allclose(trained(image), plain(image), atol=1e-5)
     assert_forms_agree(arch)

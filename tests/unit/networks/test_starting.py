@@ -62,7 +62,7 @@ def made(name: str) -> Architecture:
 
 def error(network: nn.Module, scale: int) -> float:
     """Root mean square difference from interpolation, without the outermost pixels."""
-    image = scenes()
+    image = scenes()[:2, :, :32, :32]
     expected = nn.functional.interpolate(image, scale_factor=scale, mode="bicubic").clamp(0, 1)
     with torch.no_grad():
         difference = network(image) - expected
@@ -73,6 +73,8 @@ NEAREST_ERROR = {2: 0.0120, 4: 0.0127}
 """What enlarging to the nearest pixel scores, by scale."""
 
 SYSTEMS = system_names()
+NO_WAY = {"VPEG_C"}
+"""Its last convolutions have three channels each, with a gelu before every one."""
 
 
 @pytest.mark.parametrize("name", TOPOLOGIES)
@@ -93,8 +95,8 @@ def test_the_nearest_pixel_scores_what_the_tests_compare_with() -> None:
 def test_published_systems_start_near_interpolation(name: str) -> None:
     arch = load_architecture(f"system:{name}")
     network = build(arch, form="training")
-    assert start(network, arch, 0).carried
-    assert error(network.eval(), 4) < 4 * NEAREST_ERROR[4]
+    assert start(network, arch, 0).carried == (name not in NO_WAY)
+    assert name in NO_WAY or error(network.eval(), 4) < 2 * NEAREST_ERROR[4]
 
 
 @pytest.mark.parametrize("seed", range(12))
