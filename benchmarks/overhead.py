@@ -1,4 +1,4 @@
-"""What the engine itself costs a trial: asking, rows in the store, Ray's actors, rungs and telling; evaluating costs nothing.
+"""What the engine itself costs a trial: asking, rows, actors, rungs and telling, where evaluating costs nothing.
 
 Runs whole searches of a space with 30 holes through a worker's own coordinator, on SQLite and on PostgreSQL.
 """
@@ -15,12 +15,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).resolve().parents[1]
-os.environ["PYTHONPATH"] = str(ROOT)  # so that Ray's processes find this module too
-sys.path.insert(0, str(ROOT))
 
 from nas import requests
 from nas.language import Architecture
@@ -29,6 +26,7 @@ from workers import cluster
 from workers.coordinator import Coordinator, Settings
 from workers.jobs import Job, Latency, Progress, Quality
 
+ROOT = Path(__file__).resolve().parents[1]
 LIMIT_MS = 100.0
 LAST = 100
 """Trials at the end of a search over which the cost is taken."""
@@ -76,7 +74,7 @@ class Nothing:
         """Of this search alone."""
         return f"{self._search_id} {architecture.hash} {rung}"
 
-    def quality(self, architecture: Architecture, rung: int, progress: Progress) -> Quality:
+    def quality(self, architecture: Architecture, rung: int, _: Progress) -> Quality:
         """A number that tells architectures apart."""
         psnr_db = 23 + rung + noise(architecture.hash)
         return Quality({"psnr_db": psnr_db}, psnr_db, rung, "none", "none", "none")
@@ -128,15 +126,17 @@ def search(url: str, sampler: str, count: int, folder: Path) -> list[float]:
 
 def per_trial_ms(times: list[float], wave: int = 4) -> float:
     """Milliseconds a trial at the end of a search: the median wave of the last hundred trials."""
-    waves = times[-LAST::wave]
-    return 1e3 / wave * statistics.median(later - earlier for earlier, later in zip(waves, waves[1:], strict=False))
+    waves = pairwise(times[-LAST::wave])
+    return 1e3 / wave * statistics.median(later - earlier for earlier, later in waves)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="200 trials on SQLite instead of 2,000 on both databases")
     quick = parser.parse_args().quick
-    count, figures = 200 if quick else 2000, {}
+    figures: dict[str, float] = {}
+    count = 200 if quick else 2000
+    os.environ["PYTHONPATH"] = str(ROOT)  # so that the actors find this module
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         databases = {"sqlite": f"sqlite:///{folder / 'store.db'}"}
@@ -149,8 +149,8 @@ def main() -> int:
             for sampler in ("tpe", "nsga2"):
                 times = search(url, sampler, count, folder)
                 figures[f"{sampler}_{name}_ms"] = last = round(per_trial_ms(times), 1)
-                first = per_trial_ms(times[:100])
-                print(f"{sampler:8} {name:11} {count:6} {last:11.1f} {first:13.1f}  {os.getloadavg()[0]:.1f}", flush=True)
+                first, load = per_trial_ms(times[:100]), os.getloadavg()[0]
+                print(f"{sampler:8} {name:11} {count:6} {last:11.1f} {first:13.1f}  {load:.1f}", flush=True)
     passed = max(figures.values()) <= LIMIT_MS
     shown = {**figures, "trials": count, "limit_ms": LIMIT_MS, "load": round(os.getloadavg()[0], 1)}
     print("RESULT " + json.dumps({"name": "overhead", "device": device(), "pass": passed, "figures": shown}))

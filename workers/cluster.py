@@ -12,9 +12,15 @@ LATENCY_SHARE = 0.1
 
 
 def connect(address: str | None) -> None:
-    """Join the Ray cluster at ``address``, or start one on this machine that ends with this process."""
+    """Join the Ray cluster at ``address``, or start one on this machine that ends with this process.
+
+    Ray reads its environment when it is imported, so nothing may import it before.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if address is None:
+        # Despite its name, it makes Ray listen on the loopback address only, on Linux too.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
 
     common: dict[str, Any] = {"logging_level": logging.WARNING, "log_to_driver": True}
@@ -26,7 +32,6 @@ def connect(address: str | None) -> None:
         num_cpus=max(2, os.cpu_count() or 2),
         include_dashboard=False,
         object_store_memory=100 * 2**20,
-        _node_ip_address="127.0.0.1",
         **common,
     )
 

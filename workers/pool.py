@@ -4,9 +4,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import ray
-from ray.exceptions import RayActorError
-
 from nas.errors import MeasurementError
 from nas.language import Architecture
 from nas.search.records import Result, Results
@@ -63,6 +60,9 @@ class Pool:
 
     def _all(self, actors: list[Any], count: int, call: Call, *, training: bool) -> Results:
         """Yield the results of ``count`` calls as they come, one call at a time on each actor."""
+        import ray
+        from ray.exceptions import RayActorError
+
         waiting, idle = deque(range(count)), deque(range(len(actors)))
         deaths: dict[int, int] = {}
         running: dict[Any, tuple[int, int]] = {}

@@ -116,9 +116,7 @@ class TreeSampler(TPESampler):
         enough = search_space and self._finished >= self._n_startup_trials
         return self._sample(study, trial, search_space) if enough else {}
 
-    def _sample(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         below, above = self._parts(study, trial)
         good = self._build_parzen_estimator(study, search_space, below, handle_below=True)
         rest = self._build_parzen_estimator(study, search_space, above, handle_below=False)

@@ -1,6 +1,7 @@
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,11 @@ def test_a_search_whose_worker_is_killed_again_and_again_loses_and_repeats_nothi
     checkpoints: list[tuple[int, set[str]]] = []
     rng = random.Random()
     moments = [rng.random() for _ in range(3)]
-    kills = [
+    kills: list[Callable[[], None]] = [
         lambda: kill_after_ask(worker, store, search_id),
         lambda: kill_in_mid_training(worker, store, search_id),
         lambda: kill_between_result_and_tell(worker, store, search_id),
-        *(lambda moment=moment: kill_at_random(worker, moment) for moment in moments),
+        *(partial(kill_at_random, worker, moment) for moment in moments),
     ]
     for kill in kills:
         worker.start()
