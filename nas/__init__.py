@@ -39,9 +39,7 @@ def architecture(source: "str | Path | Mapping[str, Any] | Architecture") -> "Ar
     return load_architecture(source)
 
 
-def cost(
-    source: "str | Path | Mapping[str, Any] | Architecture", *, height: int = 256, width: int = 256
-) -> "Cost":
+def cost(source: "str | Path | Mapping[str, Any] | Architecture", *, height: int = 256, width: int = 256) -> "Cost":
     """Return params, FLOPs, activations and convolutions of the deployed form for one height x width image.
 
     Raises:

@@ -23,6 +23,7 @@ def add(database: Database, name: Name, folder: Folder, as_json: Json = False) -
     from nas.evaluate.quality.data import load
     from nas.store import datasets
 
+    datasets.check_name(name)
     images = load(folder)
     with opened(database) as store, store.session() as session:
         datasets.add(session, name, folder.resolve())

@@ -23,6 +23,14 @@ def add(session: Session, name: str, path: Path) -> None:
     Raises:
         RequestError: the name breaks the rule or is built in, or the path is not absolute.
     """
+    check_name(name)
+    if not path.is_absolute():
+        raise RequestError(f"The folder {str(path)!r} of data set {name!r} must be an absolute path.")
+    replace(session, Dataset, {"name": name, "path": str(path), "created_at": now(session)})
+
+
+def check_name(name: str) -> None:
+    """Raise RequestError unless a folder may be registered under this name."""
     if NAME.fullmatch(name) is None:
         raise RequestError(
             f"The data set name {name!r} is not allowed. Use 1 to 64 of a-z, 0-9, _ and -, beginning with a "
@@ -30,9 +38,6 @@ def add(session: Session, name: str, path: Path) -> None:
         )
     if name == EMBEDDED:
         raise RequestError(f"The data set {EMBEDDED!r} is built in and cannot be replaced. Choose another name.")
-    if not path.is_absolute():
-        raise RequestError(f"The folder {str(path)!r} of data set {name!r} must be an absolute path.")
-    replace(session, Dataset, {"name": name, "path": str(path), "created_at": now(session)})
 
 
 def remove(session: Session, name: str) -> None:
