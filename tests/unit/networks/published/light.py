@@ -246,7 +246,8 @@ def cuit(w: Weights, x: Tensor) -> Tensor:
     def frequency(own: Weights, x: Tensor) -> Tensor:
         spectrum = torch.fft.rfft2(x, norm="ortho")
         mixed = torch.complex(changed(own, spectrum.real), changed(own, spectrum.imag))
-        return x * torch.fft.irfft2(mixed, s=x.shape[-2:], norm="ortho")
+        image: Tensor = torch.fft.irfft2(mixed, s=x.shape[-2:], norm="ortho")
+        return x * image
 
     x = x - MEAN
     f = y = blueprint(w, "first_conv", torch.cat((x, x, x, x), 1))
@@ -316,7 +317,9 @@ def njupca(w: Weights, x: Tensor) -> Tensor:
         weights = own("weight.0", normal).softmax(1)
         experts = own("fdc", own("fpe", normal)).view(1, 4, 96, *normal.shape[-2:])
         mixed = F.gelu((weights[:, :, None] * experts).sum(1)).view(1, 48, 2, *normal.shape[-2:])
-        return torch.fft.irfft2(torch.complex(mixed[:, :, 0], mixed[:, :, 1]), s=(height, width), norm="ortho")
+        spectrum = torch.complex(mixed[:, :, 0], mixed[:, :, 1])
+        image: Tensor = torch.fft.irfft2(spectrum, s=(height, width), norm="ortho")
+        return image
 
     head = y = branches(w, "conv_1", (x - MEAN) * 255)
     results = []
