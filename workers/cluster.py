@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from typing import Any
 
 from workers.jobs import Job
@@ -12,15 +13,14 @@ LATENCY_SHARE = 0.1
 
 
 def connect(address: str | None) -> None:
-    """Join the Ray cluster at ``address``, or start one on this machine that ends with this process.
-
-    Ray reads its environment when it is imported, so nothing may import it before.
-    """
+    """Join the Ray cluster at ``address``, or start one on this machine that ends with this process."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    if address is None:
-        # Despite its name, it makes Ray listen on the loopback address only, on Linux too.
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    # Ray reads these when it is imported; afterwards, its own processes would see others than this one.
+    if "ray" not in sys.modules:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        if address is None:
+            # Despite its name, it makes Ray listen on the loopback address only, on Linux too.
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
 
     common: dict[str, Any] = {"logging_level": logging.WARNING, "log_to_driver": True}
