@@ -33,6 +33,12 @@ class Watcher:
     def framed(self, entry: InputSpec, result: OutputSpec) -> None:
         """Called once, before the first node."""
 
+    def making(self, name: object, position: int) -> None:
+        """Called before the fields of a step are read; it names the op ``name``, the node's number is ``position``."""
+
+    def made(self, op: type[Op], name: str, value: Any, position: int) -> None:
+        """Called after the field ``name`` of that step got its value."""
+
     def added(self, node: Node, position: int) -> None:
         """Called after ``node`` took its place."""
 
@@ -267,7 +273,13 @@ class Expander:
         return ref if whole is None else Ref(whole.node, ref.tap)
 
     def _emit_step(self, step: Mapping[str, Any], inputs: tuple[Ref, ...], path: str, scope: Scope) -> Ref:
-        return self._emit(make_op(step, path, self.settler, scope), inputs, path, scope)
+        position = len(self._nodes)
+        self._watcher.making(step.get("op"), position)
+
+        def made(op: type[Op], name: str, value: Any) -> None:
+            self._watcher.made(op, name, value, position)
+
+        return self._emit(make_op(step, path, self.settler, scope, made), inputs, path, scope)
 
     def _emit(self, op: Op, inputs: tuple[Ref, ...], path: str, scope: Scope) -> Ref:
         widths = tuple(self._shape(ref).channels for ref in inputs)

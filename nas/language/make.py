@@ -1,6 +1,6 @@
 """Turn a step's fields into an op, every message with the path to the value."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,7 +13,11 @@ from nas.ops.fields import FieldError, OneOp, OpList, Spec
 STEP_KEYS = frozenset({"op", "as", "in", "plus", "of"})
 
 
-def make_op(step: Mapping[str, Any], path: str, settler: Settler, scope: Scope) -> Op:
+Made = Callable[[type[Op], str, Any], None]
+"""Told of every field of an op as it gets its value."""
+
+
+def make_op(step: Mapping[str, Any], path: str, settler: Settler, scope: Scope, made: Made | None = None) -> Op:
     """Return the unbound op that a settled step describes.
 
     Raises:
@@ -25,6 +29,8 @@ def make_op(step: Mapping[str, Any], path: str, settler: Settler, scope: Scope) 
     for key, raw in step.items():
         if key in specs:
             values[key] = _field(specs[key], raw, f"{path}.{key}", settler, scope)
+            if made is not None:
+                made(cls, key, values[key])
         elif key not in STEP_KEYS:
             raise LanguageError(f"{path}.{key}", unknown_field(cls, key))
     for key in specs:

@@ -66,6 +66,8 @@ class Settler:
         self.lets = lets
         self.scale = scale
         self.assignment: dict[str, Value] = {}
+        self.read: set[str] = set()
+        """Names of the holes read, for whoever wants to know what depends on them; it may be cleared at any time."""
         self._chooser = chooser
 
     def settle(self, value: Any, path: str, scope: Scope) -> tuple[Any, str]:
@@ -146,6 +148,7 @@ class Settler:
         return found[position], f"{path}:{shown(names[position])}"
 
     def _decide(self, hole: Hole) -> Value:
+        self.read.add(hole.name)
         if hole.name not in self.assignment:
             chosen = self._chooser.choose(hole)
             self.assignment[hole.name] = hole.values[hole.index(chosen)]

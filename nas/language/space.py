@@ -10,9 +10,9 @@ from nas.errors import LanguageError
 from nas.language.architecture import Architecture
 from nas.language.count import count_draws, every_hole
 from nas.language.document import in_network, parse_document
+from nas.language.encode import find_assignment
 from nas.language.expand import Expander, Watcher
 from nas.language.fill import Filler
-from nas.language.graph import Graph, InputSpec, Node, OutputSpec
 from nas.language.holes import Assignment, Chooser, Hole, Value
 from nas.language.names import check_names
 from nas.language.require import Requirement, check_contradictions, parse_requirement
@@ -194,7 +194,7 @@ class Space:
 
     def contains(self, architecture: Architecture) -> bool:
         """Tell whether some assignment gives this architecture."""
-        return _search(self, architecture) is not None
+        return find_assignment(self._document, architecture.graph) is not None
 
     def encode(self, architecture: Architecture) -> dict[str, Value]:
         """Return the first assignment that gives this architecture.
@@ -202,75 +202,10 @@ class Space:
         Raises:
             LanguageError: The architecture is no point of this space.
         """
-        found = _search(self, architecture)
+        found = find_assignment(self._document, architecture.graph)
         if found is None:
             raise LanguageError("", f"{architecture.name or architecture.hash} is no point of the space {self.name!r}.")
         return found
 
     def __repr__(self) -> str:
         return f"Space({self.name!r}, {len(self._holes)} holes)"
-
-
-class _Mismatch(Exception):  # noqa: N818
-    """A node of the draw differs from the architecture's: this branch cannot lead there."""
-
-
-class _Trail:
-    """A chooser that replays decisions and takes first options beyond them, so that a search can go on from there."""
-
-    def __init__(self, decisions: list[tuple[Hole, int]]) -> None:
-        self.decisions = decisions
-        self._asked = 0
-
-    def choose(self, hole: Hole) -> Value:
-        if self._asked == len(self.decisions):
-            self.decisions.append((hole, 0))
-        position = self.decisions[self._asked][1]
-        self._asked += 1
-        return hole.values[position]
-
-    def advance(self) -> bool:
-        """Move to the next branch; False when all were tried. Decisions that were never asked are dropped."""
-        del self.decisions[self._asked :]
-        self._asked = 0
-        while self.decisions:
-            hole, position = self.decisions.pop()
-            if position + 1 < len(hole.values):
-                self.decisions.append((hole, position + 1))
-                return True
-        return False
-
-
-class _Compare(Watcher):
-    """Stops a layout at the first node that differs from the wanted ones."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._wanted = graph.canonical()["nodes"]
-
-    def framed(self, entry: InputSpec, result: OutputSpec) -> None:
-        if (entry, result) != (self._graph.input, self._graph.result):
-            raise _Mismatch
-
-    def added(self, node: Node, position: int) -> None:
-        if position >= len(self._wanted):
-            raise _Mismatch
-        plain, wanted = node.plain(deployed=False), self._wanted[position]
-        if plain != {key: item for key, item in wanted.items() if key != "tie"}:
-            raise _Mismatch
-
-
-def _search(space: Space, architecture: Architecture) -> dict[str, Value] | None:
-    """Find an assignment by depth-first search over the holes, cut at the first node that differs."""
-    if space.scale != architecture.scale:
-        return None
-    trail, compare = _Trail([]), _Compare(architecture.graph)
-    while True:
-        try:
-            expander = Expander(space._document, trail, compare)
-            if expander.graph().hash == architecture.hash:
-                return dict(expander.settler.assignment)
-        except (LanguageError, _Mismatch):
-            pass
-        if not trail.advance():
-            return None

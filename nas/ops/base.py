@@ -124,13 +124,25 @@ class Op:
         """
         result: dict[str, Any] = {"op": self.name}
         for name, spec in self.specs().items():
-            value = _collapsed(getattr(self, name))
+            value = getattr(self, name)
             if (spec.training and deployed) or (spec.context and value is None):
                 continue
-            plain = _plain(spec, value, deployed)
-            if spec.context or name not in self.defaults() or plain != _plain(spec, self.defaults()[name], deployed):
+            plain = self.field_plain(name, value, deployed=deployed)
+            if spec.context or plain != self.default_plain(name, deployed=deployed):
                 result[name] = plain
         return result
+
+    @classmethod
+    def field_plain(cls, name: str, value: Any, *, deployed: bool = False) -> Any:
+        """Return the value of a field as canonical plain data."""
+        return _plain(cls.specs()[name], _collapsed(value), deployed)
+
+    @classmethod
+    @cache
+    def default_plain(cls, name: str, *, deployed: bool = False) -> Any:
+        """Return the default of a field as canonical plain data; None, which no value is, when it has none."""
+        defaults = cls.defaults()
+        return cls.field_plain(name, defaults[name], deployed=deployed) if name in defaults else None
 
 
 def _collapsed(value: Any) -> Any:
