@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import Tensor
 
-from tests.unit.networks.published import distilling, light, modulating, span
+from tests.unit.networks.published import attending, distilling, light, modulating, span
 from tests.unit.networks.published.weights import Weights
 
 Program = Callable[[Weights, Tensor], Tensor]
@@ -49,4 +49,10 @@ PROGRAMS: dict[str, Program] = {
     "CUIT_HTTP": light.cuit,
     "Cidaut_AI": light.cidaut,
     "NJUPCA": light.njupca,
+    "BVIVSR": attending.bvivsr,
+    "GXZY_AI": attending.gxzy,
+    "SCMSR": attending.scmsr,
+    "IPCV": attending.ipcv,
+    "X-L": attending.x_l,
+    "Quantum_Res": attending.quantum,
 }
