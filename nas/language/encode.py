@@ -23,23 +23,33 @@ class _Mismatch(Exception):  # noqa: N818
 
 @dataclass
 class _Decision:
-    """The value taken at a hole, and the holes that the values before it failed for."""
+    """The value taken at a hole: the first one tried, how many more were, and the holes that those failed for."""
 
     hole: Hole
-    position: int = 0
+    first: int
+    more: int = 0
     blamed: set[str] = field(default_factory=set)
+
+    @property
+    def position(self) -> int:
+        return (self.first + self.more) % len(self.hole.values)
 
 
 class _Trail:
-    """A chooser that repeats decisions and takes first values beyond them, so that a search can go on from there."""
+    """A chooser that repeats decisions, so that a search can go on from there.
+
+    Beyond them it begins with the value that a hole had when it was last passed over: what agreed once, such as a block
+    under another number of copies, mostly agrees again.
+    """
 
     def __init__(self) -> None:
         self._decisions: list[_Decision] = []
         self._asked = 0
+        self._agreed: dict[str, int] = {}
 
     def choose(self, hole: Hole) -> Value:
         if self._asked == len(self._decisions):
-            self._decisions.append(_Decision(hole))
+            self._decisions.append(_Decision(hole, self._agreed.get(hole.name, 0)))
         position = self._decisions[self._asked].position
         self._asked += 1
         return hole.values[position]
@@ -50,10 +60,11 @@ class _Trail:
         while self._decisions:
             last = self._decisions.pop()
             if last.hole.name not in blamed:
+                self._agreed[last.hole.name] = last.position
                 continue
             blamed = last.blamed | (blamed - {last.hole.name})
-            if last.position + 1 < len(last.hole.values):
-                self._decisions.append(_Decision(last.hole, last.position + 1, blamed))
+            if last.more + 1 < len(last.hole.values):
+                self._decisions.append(_Decision(last.hole, last.first, last.more + 1, blamed))
                 return True
         return False
 
@@ -63,7 +74,7 @@ class _Compare(Watcher):
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._nodes = [{key: item for key, item in node.items() if key != "tie"} for node in graph.canonical()["nodes"]]
+        self._nodes = graph.nodes
         self._read: set[str] = set()
         self._structure: set[str] = set()
         self._inside = False
@@ -84,19 +95,18 @@ class _Compare(Watcher):
         self._structure |= self._read
         self._read.clear()
         self._inside = True
-        if position >= len(self._nodes) or name != self._nodes[position]["op"]:
+        if position >= len(self._nodes) or name != self._nodes[position].op.name:
             raise _Mismatch
 
     def made(self, op: type[Op], name: str, value: Any, position: int) -> None:
-        spec, wanted = op.specs()[name], self._nodes[position]
-        if spec.context:
+        wanted = getattr(self._nodes[position].op, name)
+        if op.specs()[name].context or value == wanted:
             return
-        expected = wanted[name] if name in wanted else op.default_plain(name)
-        if op.field_plain(name, value) != expected:
+        if op.field_plain(name, value) != op.field_plain(name, wanted):
             raise _Mismatch
 
     def added(self, node: Node, position: int) -> None:
-        if position >= len(self._nodes) or node.plain(deployed=False) != self._nodes[position]:
+        if position >= len(self._nodes) or not _alike(node, self._nodes[position]):
             raise _Mismatch
         if not self._inside:
             self._structure |= self._read
@@ -104,8 +114,14 @@ class _Compare(Watcher):
         self._inside = False
 
 
+def _alike(node: Node, wanted: Node) -> bool:
+    """Whether two nodes are one in canonical form, shared weights aside: those are known only later."""
+    same = node.op == wanted.op or node.op.to_dict() == wanted.op.to_dict()
+    return same and node.inputs == wanted.inputs
+
+
 def find_assignment(document: Document, graph: Graph) -> dict[str, Value] | None:
-    """Return the first assignment whose draw has this graph, or None when there is none."""
+    """Return an assignment whose draw has this graph, always the same one, or None when there is none."""
     if document.scale != graph.scale:
         return None
     trail, compare = _Trail(), _Compare(graph)

@@ -197,7 +197,7 @@ class Space:
         return find_assignment(self._document, architecture.graph) is not None
 
     def encode(self, architecture: Architecture) -> dict[str, Value]:
-        """Return the first assignment that gives this architecture.
+        """Return an assignment that gives this architecture, always the same one.
 
         Raises:
             LanguageError: The architecture is no point of this space.

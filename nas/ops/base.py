@@ -128,7 +128,8 @@ class Op:
             if (spec.training and deployed) or (spec.context and value is None):
                 continue
             plain = self.field_plain(name, value, deployed=deployed)
-            if spec.context or plain != self.default_plain(name, deployed=deployed):
+            default = self.defaults().get(name, MISSING)
+            if spec.context or default is MISSING or plain != self.field_plain(name, default, deployed=deployed):
                 result[name] = plain
         return result
 
@@ -136,13 +137,6 @@ class Op:
     def field_plain(cls, name: str, value: Any, *, deployed: bool = False) -> Any:
         """Return the value of a field as canonical plain data."""
         return _plain(cls.specs()[name], _collapsed(value), deployed)
-
-    @classmethod
-    @cache
-    def default_plain(cls, name: str, *, deployed: bool = False) -> Any:
-        """Return the default of a field as canonical plain data; None, which no value is, when it has none."""
-        defaults = cls.defaults()
-        return cls.field_plain(name, defaults[name], deployed=deployed) if name in defaults else None
 
 
 def _collapsed(value: Any) -> Any:
