@@ -183,16 +183,30 @@ class FiguresToScore(Body):
     flops: PositiveInt
     """Multiply-accumulates of one 3x256x256 image."""
     baseline_runtime_ms: PositiveFloat | None = None
-    edition: str = "ntire2025"
+    psnr_db: float | None = None
+    """On the validation set, for the gate."""
+    edition: str | dict[str, JsonValue] = "ntire2025"
+    """A ready-made edition's name, or the document of an own one."""
 
 
 class ScoreView(Answer):
-    """Each part is exp(2 x / x of the baseline); the lower the better."""
+    """Each part is exp(2 x / x of the baseline), the lower the better; and where the network would stand."""
 
     runtime: float
     params: float
     flops: float
     final: float
+    edition: str
+    psnr_db: float | None
+    gate_psnr_db: float
+    """The PSNR on the validation set that the edition requires."""
+    eligible: bool | None
+    """Whether the network reaches it; null without a PSNR."""
+    why: str
+    """Why it would not be ranked, empty when it would."""
+    would_be_rank: int | None
+    """Its place among the ranked rows of the report; null when it would have none."""
+    of: int | None
 
 
 class DeviceView(Answer):

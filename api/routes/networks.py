@@ -6,8 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Reading
 from api.schemas import ArchitectureToCost, ArchitectureView, CostView, FiguresToScore, ScoreView
-from api.services import architectures
-from nas import scoring
+from api.services import architectures, scores
 
 router = APIRouter(prefix="/v1", tags=["networks"])
 Format = Annotated[Literal["json", "yaml"], Query(description="`yaml` gives the document alone, as a file.")]
@@ -29,7 +28,5 @@ def count_architecture(wanted: ArchitectureToCost, session: Reading) -> CostView
 
 @router.post("/score")
 def score_figures(figures: FiguresToScore) -> ScoreView:
-    """The challenge's score of these figures, and its parts."""
-    given = figures.baseline_runtime_ms
-    scored = scoring.score(figures.runtime_ms, figures.params, figures.flops, given, figures.edition)
-    return ScoreView.model_validate(scored)
+    """The challenge's score of these figures with its parts, its gate, and the rank they would have."""
+    return scores.scored(figures)

@@ -1,7 +1,7 @@
 """``nas score``: the challenge's formula, on your figures and on its own table."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,13 @@ Baseline = Annotated[
         "--baseline-runtime-ms", help="Runtime of the baseline on the same device; the published one without it."
     ),
 ]
-Edition = Annotated[str, typer.Option("--edition", help="The challenge whose baseline and weights count.")]
+Psnr = Annotated[float | None, typer.Option("--psnr-db", help="PSNR on the validation set, for the gate.")]
+Edition = Annotated[
+    str,
+    typer.Option(
+        "--edition", metavar="NAME|FILE", help="The challenge whose baseline, weights, gate and results count."
+    ),
+]
 Table1 = Annotated[bool, typer.Option("--table1", help="Recompute every score cell of the report's Table 1.")]
 
 
@@ -30,6 +36,7 @@ def score(
     params: Params = None,
     flops: Flops = None,
     baseline_runtime_ms: Baseline = None,
+    psnr_db: Psnr = None,
     edition: Edition = "ntire2025",
     table1: Table1 = False,
     as_json: Json = False,
@@ -42,9 +49,24 @@ def score(
         raise RequestError("nas score needs --runtime-ms, --params and --flops, or --table1.")
     from nas import scoring
 
-    found = asdict(scoring.score(runtime_ms, params, flops, baseline_runtime_ms, edition))
-    values = [(name, f"{value:.4g}") for name, value in found.items()]
-    emit(found, as_json=as_json, table=lambda: rows(columns("", ""), values))
+    rules = scoring.load_edition(edition)
+    own = scoring.score(runtime_ms, params, flops, baseline_runtime_ms, rules)
+    found = scoring.standing(own, psnr_db, rules)
+    document = {**asdict(own), "edition": rules.name, "psnr_db": psnr_db, **asdict(found)}
+    emit(document, as_json=as_json, table=lambda: rows(columns("", "", left=2), facts(document)))
+
+
+def facts(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """The scores, the gate and the would-be rank, as rows of words."""
+    rank, of, eligible = document["would_be_rank"], document["of"], document["eligible"]
+    verdict = {None: "; give --psnr-db to see whether it is reached", True: ", reached", False: ", missed"}[eligible]
+    place = "none" if rank is None else f"{rank} of {of}, had it run on the organisers' device"
+    return [
+        *((part, f"{document[part]:.4g}") for part in ("final", "runtime", "params", "flops")),
+        ("gate", f"{document['gate_psnr_db']:.2f} dB on the validation set{verdict}"),
+        (f"rank in {document['edition']}", place),
+        *([("why not", document["why"])] if document["why"] else []),
+    ]
 
 
 def show_table(edition: str, *, as_json: bool) -> None:
@@ -66,6 +88,9 @@ def show_table(edition: str, *, as_json: bool) -> None:
     emit(document, as_json=as_json, table=lambda: rows(table, values))
     if not as_json:
         say(summary)
+        for row in document["rows"]:
+            if "why" in row:
+                say(f"{row['team']} is not ranked. {row['why']}")
 
 
 def pair(found: float | None, printed: float | None) -> str | None:

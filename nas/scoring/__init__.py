@@ -2,7 +2,7 @@
 
 from nas.scoring.edition import DEFAULT_EDITION, Edition, edition_names, load_edition
 from nas.scoring.formula import Score, score, score_ratios
-from nas.scoring.ranks import Rank, gate, ordinal, passes, rank_here, would_be_rank
+from nas.scoring.ranks import Rank, Standing, gate, ordinal, passes, rank_here, standing, would_be_rank
 from nas.scoring.table import as_printed, table1
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Edition",
     "Rank",
     "Score",
+    "Standing",
     "as_printed",
     "edition_names",
     "gate",
@@ -19,6 +20,7 @@ __all__ = [
     "rank_here",
     "score",
     "score_ratios",
+    "standing",
     "table1",
     "would_be_rank",
 ]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from nas.errors import RequestError
@@ -20,6 +21,25 @@ class Rank(NamedTuple):
 
     def __str__(self) -> str:
         return f"{ordinal(self.rank)} of {self.of}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a network would stand in an edition of the challenge.
+
+    Args:
+        gate_psnr_db: The PSNR on the validation set that the edition requires.
+        eligible: Whether the network reaches it; None where its PSNR was not given.
+        why: Why it would not be ranked, empty when it would.
+        would_be_rank: Its place among the ranked rows of the report; None when it would have none.
+        of: How many would have a place, the network included; None when it would have none.
+    """
+
+    gate_psnr_db: float
+    eligible: bool | None
+    why: str
+    would_be_rank: int | None
+    of: int | None
 
 
 def ordinal(number: int) -> str:
@@ -84,3 +104,21 @@ def would_be_rank(score: Score, edition: str | Edition | None = None) -> Rank:
     rules = load_edition(edition)
     ranked = [row for row in rules.results if not why_unranked(row, rules)]
     return rank_here(score.final, (printed_score(row, rules).final for row in ranked))
+
+
+def standing(score: Score, psnr_db: float | None = None, edition: str | Edition | None = None) -> Standing:
+    """Where a score would stand in an edition; without a PSNR, as if the network reached the gate.
+
+    Raises:
+        RequestError: the PSNR is not finite.
+    """
+    rules = load_edition(edition)
+    needed = rules.gates.psnr_val_db
+    if psnr_db is not None and not math.isfinite(psnr_db):
+        raise RequestError(f"A gate needs psnr_db to be finite, got {psnr_db!r}.")
+    eligible = None if psnr_db is None else passes(psnr_db, needed)
+    if eligible is False:
+        why = f"Its PSNR is {psnr_db:g} dB on the validation set, where {needed:.2f} dB are required."
+        return Standing(needed, eligible, why, None, None)
+    rank, of = would_be_rank(score, rules) if rules.results else (None, None)
+    return Standing(needed, eligible, "", rank, of)

@@ -194,3 +194,26 @@ def test_an_edition_that_explodes_is_refused(tmp_path: Path) -> None:
     path.write_text("a: &a [x]\nb: [*a, *a]\n")
     with pytest.raises(LanguageError):
         load_edition(path)
+
+
+def test_a_score_stands_among_the_ranked_rows_of_the_report() -> None:
+    first = scoring.standing(score(*EMSR))
+    assert (first.would_be_rank, first.of, first.eligible, first.why) == (1, 39, None, "")
+    assert scoring.standing(score(60.0, *EMSR[1:])).would_be_rank == 33
+
+
+@pytest.mark.parametrize(("psnr_db", "eligible"), [(26.93 - 0.03, True), (26.9, True), (26.89, False)])
+def test_the_gate_decides_who_is_ranked(psnr_db: float, eligible: bool) -> None:
+    found = scoring.standing(score(*EMSR), psnr_db)
+    assert (found.gate_psnr_db, found.eligible, found.would_be_rank is not None) == (26.9, eligible, eligible)
+    assert ("26.89 dB on the validation set, where 26.90 dB are required" in found.why) is not eligible
+
+
+def test_an_edition_without_results_ranks_nobody() -> None:
+    found = scoring.standing(score(*EMSR), 27.0, load_edition(own_edition()))
+    assert (found.would_be_rank, found.of, found.eligible) == (None, None, True)
+
+
+def test_a_gate_takes_no_endless_psnr() -> None:
+    with pytest.raises(RequestError, match="psnr_db to be finite"):
+        scoring.standing(score(*EMSR), math.inf)

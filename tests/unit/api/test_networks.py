@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from nas.costing import cost
 from nas.language import load_architecture
 from nas.language.reader import read_text
+from nas.scoring import load_edition
 from tests.seeding import Seeded
 
 
@@ -75,7 +76,36 @@ def test_without_a_baseline_the_published_one_counts(client: TestClient) -> None
     assert client.post("/v1/score", json=figures).json()["final"] == pytest.approx(math.exp(2))
 
 
-@pytest.mark.parametrize("change", [{"runtime_ms": 0}, {"params": -1}, {"edition": "../x"}, {"flops": "many"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"runtime_ms": 0},
+        {"params": -1},
+        {"edition": "../x"},
+        {"edition": "/etc/hostname"},
+        {"edition": {"name": "x"}},
+        {"psnr_db": "high"},
+        {"flops": "many"},
+    ],
+)
 def test_figures_that_cannot_be_are_refused(client: TestClient, change: dict[str, Any]) -> None:
     figures = {"runtime_ms": 5.0, "params": 1000, "flops": 1000} | change
     assert client.post("/v1/score", json=figures).status_code == 422
+
+
+def test_a_score_comes_with_gate_and_would_be_rank(client: TestClient) -> None:
+    figures = {"runtime_ms": 9.994, "params": 130_828, "flops": 8_535_015_424}
+    found = client.post("/v1/score", json=figures | {"psnr_db": 26.92}).json()
+    assert (found["would_be_rank"], found["of"], found["eligible"], found["why"]) == (1, 39, True, "")
+    missed = client.post("/v1/score", json=figures | {"psnr_db": 26.5}).json()
+    assert (missed["would_be_rank"], missed["eligible"], missed["gate_psnr_db"]) == (None, False, 26.9)
+    assert "26.90 dB are required" in missed["why"]
+
+
+def test_an_edition_is_named_or_given(client: TestClient) -> None:
+    figures = {"runtime_ms": 7.74, "params": 150_688, "flops": 9_833_807_872}
+    named = client.post("/v1/score", json=figures | {"edition": "ntire2026"}).json()
+    own = load_edition("ntire2026").model_dump(exclude_none=True) | {"name": "own"}
+    given = client.post("/v1/score", json=figures | {"edition": own}).json()
+    assert named["final"] == pytest.approx(math.exp(2))
+    assert given == named | {"edition": "own"}
