@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
-from nas.language import load_space, system_names
+from nas.language import load_architecture, load_space, system_names
+from nas.networks import build
+from nas.scoring import load_edition
 from tests.unit.cli.conftest import Nas
+from tests.unit.networks.published.weights import checkpoint
 
 
 def test_ready_made_spaces_are_listed_with_their_size(nas: Nas) -> None:
@@ -68,7 +73,15 @@ def test_an_architecture_may_be_a_file(nas: Nas, tmp_path: Path) -> None:
 def test_every_cell_of_table_1_comes_out(nas: Nas) -> None:
     document = nas("score", "--table1", "--json").document
 
-    assert document["cells"] == document["equal"] > 100
+    assert (document["cells"], document["equal"]) == (176, 176)
+
+
+def test_table_1_says_who_is_not_ranked_and_why(nas: Nas) -> None:
+    result = nas("score", "--table1")
+
+    assert "176 of 176 score cells" in result.err
+    assert "IVL is not ranked. Its PSNR is 26.66 dB on the validation set, where 26.90 dB are required" in result.err
+    assert result.err.count("is not ranked.") == 6
 
 
 def test_the_baseline_scores_e_squared(nas: Nas) -> None:
@@ -76,7 +89,68 @@ def test_the_baseline_scores_e_squared(nas: Nas) -> None:
 
     document = nas("score", *figures, "--json").document
 
-    assert document == pytest.approx(dict.fromkeys(["final", "runtime", "params", "flops"], 7.389056))
+    assert [document[part] for part in ("final", "runtime", "params", "flops")] == pytest.approx([7.389056] * 4)
+
+
+@pytest.mark.parametrize(("psnr_db", "place"), [("26.9", 1), ("26.89", None)])
+def test_a_score_comes_with_the_gate_and_the_would_be_rank(nas: Nas, psnr_db: str, place: int | None) -> None:
+    figures = ["--runtime-ms", "9.994", "--params", "130828", "--flops", "8535015424", "--psnr-db", psnr_db]
+
+    document = nas("score", *figures, "--json").document
+
+    assert (document["would_be_rank"], document["eligible"]) == (place, place is not None)
+    assert ("26.89 dB" in document["why"]) is (place is None)
+    assert "26.90 dB on the validation set" in nas("score", *figures).out
+
+
+def test_an_edition_may_be_a_file_of_ones_own(nas: Nas, tmp_path: Path) -> None:
+    file = tmp_path / "club.json"
+    rules = load_edition("ntire2026").model_dump(exclude_none=True, exclude={"results"})
+    file.write_text(json.dumps(rules | {"name": "club"}))
+    figures = ["--runtime-ms", "7.74", "--params", "150688", "--flops", "9833807872"]
+
+    document = nas("score", *figures, "--edition", str(file), "--json").document
+
+    assert (document["edition"], document["would_be_rank"]) == ("club", None)
+    assert document["final"] == pytest.approx(7.389056)
+
+
+def test_published_weights_become_weights_of_ours(nas: Nas, tmp_path: Path) -> None:
+    published, out = tmp_path / "team23_DSCF.pth", tmp_path / "emsr.safetensors"
+    torch.save(checkpoint("EMSR"), published)
+
+    result = nas("systems", "import", "EMSR", str(published), "--out", str(out))
+
+    assert (result.status, result.out) == (0, "")
+    build(load_architecture("system:EMSR"), out)
+
+
+@pytest.mark.parametrize(
+    ("system", "content", "out", "sentence"),
+    [
+        ("EMSR", {}, "x.safetensors", "holds no state dict"),
+        ("EMSR", {"conv_1.weight": torch.zeros(1)}, "x.safetensors", "The file has no 'conv_1.eval_conv.weight'"),
+        ("EMSR", torch.nn.Linear(1, 1), "x.safetensors", "holds code"),
+        ("EMSR", None, "x.safetensors", "There is no checkpoint"),
+        ("NOBODY", {}, "x.safetensors", "Unknown system 'NOBODY'"),
+        ("SPAN", {}, "x.safetensors", "No table says what the published weights of SPAN hold"),
+        ("EMSR", {}, "x.pth", "has to end in .safetensors"),
+        ("EMSR", {}, "nowhere/x.safetensors", "There is no folder"),
+    ],
+)
+def test_what_cannot_be_imported_is_explained(
+    nas: Nas, tmp_path: Path, system: str, content: Any, out: str, sentence: str
+) -> None:
+    published = tmp_path / "published.pth"
+    if content is not None:
+        torch.save(content, published)
+
+    result = nas("systems", "import", system, str(published), "--out", str(tmp_path / out))
+
+    assert (result.status, result.out) == (2, "")
+    assert sentence in result.err
+    assert len(result.err.splitlines()) == 1
+    assert not (tmp_path / out).exists()
 
 
 @pytest.mark.parametrize(
