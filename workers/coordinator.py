@@ -128,12 +128,13 @@ def references(space: Space, edition: Edition) -> References:
         RequestError: The baseline enlarges by another factor.
     """
     name = edition.baseline.system
-    baseline = load_architecture(f"system:{name}")
+    documents = {other: system_document(other) for other in system_names()}
+    baseline = load_architecture(documents[name])
     if baseline.scale != space.scale:
         raise RequestError(
             f"The space enlarges by {space.scale}, but {name}, the baseline of {edition.name}, by {baseline.scale}; "
             f"set scale: {baseline.scale}."
         )
-    ranked = sorted(system_names(), key=lambda other: system_document(other).get("rank") or len(system_names()))
-    others = {other: load_architecture(f"system:{other}") for other in ranked if other != name}
+    ranked = sorted(documents, key=lambda other: documents[other].get("rank") or len(documents))
+    others = {other: load_architecture(documents[other]) for other in ranked if other != name}
     return References(baseline, edition, {name: found for name, found in others.items() if found.scale == space.scale})

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler
+from optuna.samplers import BaseSampler, RandomSampler
 
 from nas.errors import UnknownNameError
-from nas.search.gp import VectorSampler
 from nas.search.tpe import Observations, TreeSampler
+from nas.search.vector import VectorGP, VectorNSGAII, VectorNSGAIII
 
 TREE_SAMPLERS = frozenset({"tpe", "random"})
 """Samplers that draw over the tree and are asked for active holes only; the others draw the fixed-width vector."""
@@ -64,9 +64,9 @@ def make(name: str, *, seed: int, trials: int, memo: Observations) -> BaseSample
     """
     makers: dict[str, Callable[[], BaseSampler]] = {
         "tpe": lambda: TreeSampler(memo, seed=seed, n_startup_trials=startup(trials)),
-        "nsga2": lambda: NSGAIISampler(seed=seed, population_size=population(trials)),
-        "nsga3": lambda: NSGAIIISampler(seed=seed, population_size=population(trials)),
-        "gp": lambda: VectorSampler(seed=seed, n_startup_trials=startup(trials)),
+        "nsga2": lambda: VectorNSGAII(seed=seed, population_size=population(trials)),
+        "nsga3": lambda: VectorNSGAIII(seed=seed, population_size=population(trials)),
+        "gp": lambda: VectorGP(seed=seed, n_startup_trials=startup(trials)),
         "random": lambda: RandomSampler(seed=seed),
     }
     if name not in makers:

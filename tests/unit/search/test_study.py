@@ -78,4 +78,4 @@ def test_inactive_positions_are_zero_to_the_sampler(sampler: str) -> None:
 def test_breeding_goes_through_generations() -> None:
     study = made("nsga2", trials=40)
     last = asked(study, 40)[-1]
-    assert last.attributes["trial"]["NSGAIISampler:generation"] >= 3
+    assert last.attributes["trial"]["VectorNSGAII:generation"] >= 3
