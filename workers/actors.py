@@ -85,6 +85,10 @@ class Actor:
         for document in documents:
             self._backend.forget(Architecture(document))
 
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
     def _latency(self, architecture: Architecture) -> dict[str, Any]:
         key = self._backend.latency_key(architecture)
         with self._store.reading() as session:

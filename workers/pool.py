@@ -64,27 +64,32 @@ class Pool:
         from ray.exceptions import RayActorError
 
         waiting, idle = deque(range(count)), deque(range(len(actors)))
+        ready: deque[tuple[int, Result]] = deque()
         deaths: dict[int, int] = {}
         running: dict[Any, tuple[int, int]] = {}
-        while waiting or running:
-            while waiting and idle:
+        while waiting or running or ready:
+            # While one result is dealt with, the next training runs; but nothing shall disturb a measurement.
+            while waiting and idle and (training or not ready):
                 place, index = idle.popleft(), waiting.popleft()
                 running[call(actors[place], index)] = (place, index)
+            if ready:
+                yield ready.popleft()
+                continue
             done, _ = ray.wait(list(running), timeout=POLL_S)
             self._check()
             for reference in done:
                 place, index = running.pop(reference)
                 idle.append(place)
                 try:
-                    result: Result = ray.get(reference)
+                    ready.append((index, ray.get(reference)))
                 except RayActorError as error:
                     actors[place] = self._team.another(training=training)
                     deaths[index] = deaths.get(index, 0) + 1
                     if deaths[index] < MOST_DEATHS:
                         waiting.append(index)
-                        continue
-                    result = Result(error=f"Its process died {MOST_DEATHS} times: {_first_line(error)}")
-                yield index, result
+                    else:
+                        reason = f"Its process died {MOST_DEATHS} times: {_first_line(error)}"
+                        ready.append((index, Result(error=reason)))
 
 
 def _first_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from nas import requests
 from nas.store import Quality, Store, searches, trials
 from nas.store.tables import Trial
-from tests.integration.logged import LOG, PAUSE_S
+from tests.integration.logged import DIE_ONCE, LOG, PAUSE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 180.0
@@ -28,16 +28,20 @@ class Worker:
         url: The store.
         folder: Where the logs are.
         pause_s: How long one evaluation takes.
+        die_once: The first process that trains kills itself in the middle.
     """
 
     url: str
     folder: Path
     pause_s: float = 0.15
+    die_once: bool = False
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Start a worker process."""
         environment = {**os.environ, LOG: str(self.log), PAUSE_S: str(self.pause_s), "PYTHONPATH": str(ROOT)}
+        if self.die_once:
+            environment[DIE_ONCE] = str(self.folder / "died")
         options = ["--database", self.url, "--lease-s", "2", "--scratch", str(self.folder)]
         command = [sys.executable, "-m", "workers.main", "--evaluator", "tests.integration.logged:backend", *options]
         with (self.folder / "worker.err").open("ab") as errors:

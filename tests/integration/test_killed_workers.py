@@ -14,7 +14,24 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def worker(database_url: str, tmp_path: Path) -> Iterator[Worker]:
-    started = Worker(database_url, tmp_path)
+    """A worker on both kinds of database."""
+    yield from running(Worker(database_url, tmp_path))
+
+
+@pytest.fixture
+def local_worker(sqlite_url: str, tmp_path: Path) -> Iterator[Worker]:
+    """A worker on SQLite, for what does not depend on the database."""
+    yield from running(Worker(sqlite_url, tmp_path))
+
+
+@pytest.fixture
+def local_store(sqlite_url: str) -> Iterator[Store]:
+    """The store of the local worker."""
+    with Store(sqlite_url) as opened:
+        yield opened
+
+
+def running(started: Worker) -> Iterator[Worker]:
     yield started
     if started.process is not None and started.process.poll() is None:
         started.send(signal.SIGCONT)
@@ -81,29 +98,43 @@ def test_a_search_whose_worker_is_killed_again_and_again_loses_and_repeats_nothi
         assert not set(worker.started()[lines:]) & known, f"killed at {moments}"
 
 
-def test_a_cancelled_search_ends_at_once_and_a_paused_one_goes_on_when_resumed(worker: Worker, store: Store) -> None:
-    paused, cancelled = queue(store, trials=8), queue(store, trials=8)
-    worker.start()
-    until(lambda: len(worker.started()) > 2, worker)
-    with store.session() as session:
+def test_a_cancelled_search_ends_at_once_and_a_paused_one_goes_on_when_resumed(
+    local_worker: Worker, local_store: Store
+) -> None:
+    paused, cancelled = queue(local_store, trials=8), queue(local_store, trials=8)
+    local_worker.start()
+    until(lambda: len(local_worker.started()) > 2, local_worker)
+    with local_store.session() as session:
         searches.pause(session, paused)
         searches.cancel(session, cancelled)
-    until(lambda: status(store, paused) == "paused", worker)
-    assert status(store, cancelled) == "cancelled"
-    known = finished(store)
-    begun = len(worker.started())
-    with store.session() as session:
+    until(lambda: status(local_store, paused) == "paused", local_worker)
+    assert status(local_store, cancelled) == "cancelled"
+    known = finished(local_store)
+    begun = len(local_worker.started())
+    with local_store.session() as session:
         searches.resume(session, paused)
-    until(lambda: status(store, paused) == "done", worker, pause_s=0.1)
-    assert not set(worker.started()[begun:]) & known
-    worker.send(signal.SIGTERM)
-    assert worker.ended() == 0
+    until(lambda: status(local_store, paused) == "done", local_worker, pause_s=0.1)
+    assert not set(local_worker.started()[begun:]) & known
+    local_worker.send(signal.SIGTERM)
+    assert local_worker.ended() == 0
 
 
-def test_a_worker_that_is_asked_to_end_gives_its_search_back(worker: Worker, store: Store) -> None:
-    search_id = queue(store)
-    worker.start()
-    until(lambda: len(worker.started()) > 1, worker)
-    worker.send(signal.SIGTERM)
-    assert worker.ended() == 0
-    assert status(store, search_id) == "queued"
+def test_a_worker_that_is_asked_to_end_gives_its_search_back(local_worker: Worker, local_store: Store) -> None:
+    search_id = queue(local_store)
+    local_worker.start()
+    until(lambda: len(local_worker.started()) > 1, local_worker)
+    local_worker.send(signal.SIGTERM)
+    assert local_worker.ended() == 0
+    assert status(local_store, search_id) == "queued"
+
+
+def test_a_search_goes_on_when_one_of_its_actors_is_killed(local_worker: Worker, local_store: Store) -> None:
+    search_id = queue(local_store, trials=4)
+    local_worker.die_once = True
+    local_worker.start()
+    until(lambda: status(local_store, search_id) == "done", local_worker, pause_s=0.1)
+    ended = [row.state for row in rows(local_store, search_id) if row.state in ("complete", "pruned")]
+    assert (local_worker.folder / "died").exists()
+    assert len(ended) == 4
+    local_worker.send(signal.SIGTERM)
+    assert local_worker.ended() == 0
