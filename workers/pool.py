@@ -10,6 +10,7 @@ from nas.search.records import Result, Results
 from workers.cluster import Team
 
 POLL_S = 0.2
+FORGET_S = 5.0
 MOST_DEATHS = 2
 """Actors that one architecture may cost before it is given up."""
 
@@ -54,9 +55,11 @@ class Pool:
 
     def decided(self, architectures: Sequence[Architecture]) -> None:
         """Let all machines drop their checkpoints of these."""
+        import ray
+
         documents = [architecture.to_dict() for architecture in architectures]
-        for actor in self._team.trainers:
-            actor.forget.remote(documents)
+        told = [actor.forget.remote(documents) for actor in self._team.trainers]
+        ray.wait(told, num_returns=len(told), timeout=FORGET_S)
 
     def _all(self, actors: list[Any], count: int, call: Call, *, training: bool) -> Results:
         """Yield the results of ``count`` calls as they come, one call at a time on each actor."""

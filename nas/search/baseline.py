@@ -64,6 +64,7 @@ class Baseline:
         if rung + 1 == self._problem.rungs:
             document["psnr_db"], document["seeds"] = psnr_db, 1
             document["gate_psnr_db"] = psnr_db - self._problem.references.edition.gates.margin_db
+            self._evaluator.decided([self._problem.references.baseline])
         self._write()
 
     def next_systems(self, count: int) -> list[str]:

@@ -136,6 +136,8 @@ class Engine:
                 trial = jobs[index - len(first)]
                 self._record(trial, result, self._trained)
                 self._journal.update([trial])
+                if trial.state == "failed":
+                    self._evaluator.decided([_architecture(trial)])
             self._journal.check()
 
     def _trained(self, trial: Trial) -> None:

@@ -151,3 +151,12 @@ def test_a_wish_to_stop_ends_the_search_between_two_results() -> None:
     with pytest.raises(Stopped):
         Engine(problem(), TableEvaluator(), journal).run()
     assert any(trial.state == "running" for trial in journal.trials())
+
+
+def test_everybody_who_trained_is_decided_in_the_end() -> None:
+    evaluator = TableEvaluator()
+    search = problem()
+    Engine(search, evaluator, MemoryJournal()).run()
+    trained = {hash_ for hash_, rung in evaluator.log if rung >= 0}
+    assert search.references.baseline.hash in trained
+    assert sorted(evaluator.finished) == sorted(trained)
