@@ -230,7 +230,11 @@ class SystemView(Answer):
     team: str
     model: str
     rank: int | None
-    """Place in the report's table; null for the baseline and for those that were not ranked."""
+    """Place in the report's table; null for baselines and for those that were not ranked."""
+    unranked: str
+    """Why the report's table does not rank it; empty when it does, and for its baseline."""
+    baseline_of: str | None
+    """The edition of the challenge whose baseline it is."""
     params: int
     flops: int
     table: dict[str, float | None]

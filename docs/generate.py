@@ -70,6 +70,49 @@ def prose(thing: Any) -> str:
     return inspect.cleandoc(thing.__doc__ or "").split("\n\nArgs:")[0].replace("``", "`")
 
 
+def spaces() -> Iterator[str]:
+    """Every ready-made space: what it varies, its size, the published systems among its points."""
+    from nas.published import families
+
+    yield "# Spaces\n\nThe ready-made search spaces. Sizes count draws, as [the language](language.md#size) says."
+    yield "`nas spaces show NAME` prints one, `nas spaces size NAME` estimates how much of it meets its bounds."
+    for name, family in families().items():
+        yield from one_space(name, family)
+
+
+def one_space(name: str, family: Any) -> Iterator[str]:
+    from nas.language import load_space
+
+    text = (DOCS.parent / "search_spaces" / "spaces" / f"{name}.yaml").read_text()
+    space, header = load_space(name), re.match(r"(?:#.*\n)+", text)
+    yield f"## `{name}`\n\n" + " ".join(re.findall(r"^# (.*)$", header[0] if header else "", re.MULTILINE))
+    yield f"Networks: {space.size():,}, from {len(space.holes())} holes."
+    bounds = " and ".join(f"`{one.text}`" for one in space.require)
+    yield f"Bounds: {bounds}." if bounds else "It has no bounds."
+    within, beyond = split(space, family.points)
+    yield f"Points: {', '.join(within) or 'no published system'}."
+    if beyond:
+        yield f"Points beyond its bounds: {', '.join(beyond)}."
+    yield "Near, but no points:\n\n" + "\n".join(f"- {one}: {why}." for one, why in family.near.items())
+
+
+def split(space: Any, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The systems that meet the bounds of a space, and those that do not, with their ranks."""
+    from nas.published import system
+
+    within: list[str] = []
+    beyond: list[str] = []
+    for one in map(system, names):
+        cost = {"params": one.params, "flops": one.flops}
+        met = all(bound.violation(cost) <= 0 for bound in space.require)
+        (within if met else beyond).append(f"{one.name} ({standing(one)})")
+    return within, beyond
+
+
+def standing(one: Any) -> str:
+    return f"rank {one.rank}" if one.rank else f"baseline of {one.baseline_of}" if one.baseline_of else "unranked"
+
+
 def routes() -> Iterator[str]:
     """Every route of the service."""
     from api.app import create_app
@@ -147,6 +190,7 @@ def title(page: Path) -> str:
 
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "reference/ops.md": ops,
+    "reference/spaces.md": spaces,
     "reference/routes.md": routes,
     "reference/commands.md": commands,
     "adr/README.md": decisions,

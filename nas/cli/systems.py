@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,7 +27,7 @@ def list_systems(as_json: Json = False) -> None:
         (
             one["name"],
             one["model"],
-            one["rank"] or "baseline",
+            standing(one),
             f"{one['params']:,}",
             f"{one['flops']:,}",
             one["table"].get("runtime_ms"),
@@ -37,6 +37,11 @@ def list_systems(as_json: Json = False) -> None:
     )
     table = columns("system", "model", "rank", "parameters", "FLOPs", "ms in the report", "score there", left=2)
     emit(documents, as_json=as_json, table=lambda: rows(table, values))
+
+
+def standing(one: dict[str, Any]) -> str:
+    """The rank, or what a system without one is."""
+    return str(one["rank"] or (f"baseline of {one['baseline_of']}" if one["baseline_of"] else "unranked"))
 
 
 @commands.command("show")

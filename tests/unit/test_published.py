@@ -2,13 +2,22 @@ import pytest
 
 from nas.errors import UnknownNameError
 from nas.published import System, system, systems
+from nas.scoring import load_edition
 
 
-def test_the_baseline_comes_first_and_the_others_by_rank() -> None:
-    first, *others = systems()
-    assert (first.name, first.rank) == ("EFDN", None)
+def test_the_baselines_come_first_and_the_others_by_rank() -> None:
+    first, second, *others = systems()
+    found = [(one.name, one.rank, one.baseline_of) for one in (first, second)]
+    assert found == [("EFDN", None, "ntire2025"), ("SPAN", None, "ntire2026")]
+    assert all(load_edition(edition).baseline.system == name for name, _, edition in found)
     ranks = [one.rank for one in others if one.rank is not None]
     assert ranks == sorted(ranks)
+
+
+def test_what_has_no_rank_is_a_baseline_or_says_why() -> None:
+    below = {one.name for one in systems() if "PSNR" in one.unranked}
+    assert below == {"Cidaut_AI", "DepthIBN", "IVL", "NJUPCA", "SylabSR"}
+    assert all((one.rank is None) == bool(one.unranked or one.baseline_of) for one in systems())
 
 
 @pytest.mark.parametrize("one", [one for one in systems() if one.name != "NJUPCA"], ids=lambda one: one.name)

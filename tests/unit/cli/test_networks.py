@@ -42,8 +42,19 @@ def test_systems_are_listed_with_the_reports_row(nas: Nas) -> None:
     systems = {one["name"]: one for one in nas("systems", "list", "--json").document}
 
     assert set(systems) == set(system_names())
-    assert set(systems["EMSR"]) == {"name", "team", "model", "rank", "params", "flops", "table"}
+    assert set(systems["EMSR"]) == {
+        *("name", "team", "model", "rank", "unranked", "baseline_of", "params", "flops", "table")
+    }
     assert (systems["EMSR"]["params"], systems["EMSR"]["flops"]) == (130_828, 8_535_015_424)
+
+
+def test_the_list_tells_baselines_from_what_was_not_ranked(nas: Nas) -> None:
+    lines = nas("systems", "list").out.splitlines()
+    told = {line.split()[0]: line for line in lines if line.split()}
+
+    assert "baseline of ntire2025" in told["EFDN"]
+    assert "baseline of ntire2026" in told["SPAN"]
+    assert "unranked" in told["IVL"]
 
 
 @pytest.mark.parametrize("name", system_names())
