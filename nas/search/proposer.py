@@ -15,7 +15,7 @@ from nas.search.records import Trial
 from nas.search.samplers import trial_seed
 from nas.search.study import Asked, Study, Verdict
 
-MOST_DUPLICATES = 3
+MOST_DUPLICATES = 2
 """Repetitions in a row after which a mutation takes the sampler's place."""
 
 MOST_FORBIDDEN = 30

@@ -26,7 +26,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-MOST_OTHERS = 500
+MOST_OTHERS = 200
 
 Parts = tuple[list[FrozenTrial], list[FrozenTrial]]
 
