@@ -19,9 +19,11 @@ class Filler:
         self._lets = lets
         self._assignment = assignment
         self._used: dict[str, Any] = {}
+        self._scale = 1
 
     def document(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """Return the filled document: an architecture."""
+        self._scale = plain["scale"]
         network = {}
         for key, value in plain["network"].items():
             filled = self._value(value, key)
@@ -88,7 +90,8 @@ class Filler:
 
     def _repeat(self, value: Mapping[str, Any], path: str) -> Any:
         count = self._value(value["repeat"], f"{path}.repeat")
-        if count == 0:
+        copies = count if isinstance(count, int) else self._number(count)
+        if copies == 0:
             return _NOTHING
         rest = {
             key: self._value(item, f"{path}.{key}")
@@ -96,16 +99,17 @@ class Filler:
             if key not in ("repeat", "block", "blocks", "share")
         }
         if value.get("share", "tied") == "each" and "block" in value:
-            copies = count if isinstance(count, int) else self._number(count)
             blocks = [self._value(value["block"], f"{path}@{i}.block") for i in range(copies)]
             return {"repeat": count, "blocks": blocks, **rest}
         key = "block" if "block" in value else "blocks"
         return {"repeat": count, key: self._value(value[key], f"{path}.{key}"), **rest}
 
     def _number(self, text: str) -> int:
-        """The value of ``=name`` in a repeat's count, from the lets already filled."""
+        """The value of a repeat's count, from the lets already filled."""
 
         def value_of(name: str) -> Any:
+            if name == "scale":
+                return self._scale
             item = self._used[name]
             return self._number(item) if isinstance(item, str) else item
 
