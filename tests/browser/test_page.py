@@ -182,7 +182,7 @@ def test_an_architecture_opens_as_yaml_and_closes_with_escape(page: Page, store:
     seeded = seed_search(store)
     page.goto(f"{page.url}#/searches/{seeded.search_id}")
     page.locator("tbody .hash").first.click()
-    expect(page.locator("dialog pre")).to_contain_text("op: pixelshuffle")
+    expect(page.locator("dialog pre")).to_contain_text("pixelshuffle")
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_be_hidden()
 
