@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from nas.errors import RecipeError, UnknownNameError
+from nas.evaluate.quality.loss_terms import Loss
 from nas.evaluate.quality.schedules import Schedule
 from nas.language.reader import read_file, read_text
 
@@ -28,22 +29,6 @@ Decay = Annotated[float, Field(gt=0, lt=1)]
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Loss(_Part):
-    """A weighted sum of distances on [0, 1] images."""
-
-    l1: NonNegativeFloat = 0.0
-    l2: NonNegativeFloat = 0.0
-
-    charbonnier: NonNegativeFloat = 0.0
-    """Weight of sqrt(difference^2 + 1e-6)."""
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> "Loss":
-        if not any(self.model_dump().values()):
-            raise ValueError("a loss needs at least one term with a weight above 0")
-        return self
 
 
 class Optimizer(_Part):
