@@ -1,6 +1,7 @@
 """Closed-form cost beside building the network and counting with fvcore, in one run.
 
 Prints the ratio of the times, whether both agree as integers, and how many architectures one core costs a second.
+Times are the processor's, on one thread: other work on the machine changes them less than those of a clock.
 """
 
 import argparse
@@ -18,11 +19,15 @@ from fvcore.nn import FlopCountAnalysis
 
 from nas.costing import cost
 from nas.language import Architecture, load_space, space_names, system_document, system_names
+from nas.language.expressions import computed
 from nas.networks import build
 from nas.ops.base import bound, outcome
 
 REQUIRED_RATIO = 200
 REQUIRED_RATE = 5000
+ROUTED = {"AiMF_SR", "SCMSR"}
+"""Systems whose FLOPs depend on what they see: they have no single figure to equal."""
+
 UNION = "esr"
 """The space whose architectures are costed by the thousand (the largest there is, while this one is not)."""
 
@@ -31,11 +36,11 @@ def seconds(document: dict[str, Any]) -> float:
     """Median time from a document to its cost, with nothing remembered from before."""
     times = []
     for _ in range(7):
-        outcome.cache_clear()
-        bound.cache_clear()
-        start = time.perf_counter()
+        for memory in (outcome, bound, computed):
+            memory.cache_clear()
+        start = time.process_time()
         cost(Architecture(document))
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return statistics.median(times)
 
 
@@ -57,15 +62,15 @@ def systems(names: list[str]) -> tuple[list[float], list[str]]:
         document = system_document(name)["architecture"]
         own = seconds(document)
         found = cost(Architecture(document))
-        start = time.perf_counter()
+        start = time.process_time()
         params, flops = counted(Architecture(document), 256, 256)
-        theirs = time.perf_counter() - start
+        theirs = time.process_time() - start
         equal = (found.params, found.flops) == (params, flops)
         ratios.append(theirs / own)
         different += [] if equal else [name]
         print(
             f"{name:24} {found.params:9,} {found.flops:15,} {own * 1e3:9.2f} {theirs * 1e3:10.1f} {ratios[-1]:7.0f}"
-            f"  {'yes' if equal else f'no: fvcore counts {params:,} and {flops:,}'}"
+            f"  {'yes' if equal else f'no: fvcore counts {params:,} and {flops:,}'}{' (routed)' * (name in ROUTED)}"
         )
     return ratios, different
 
@@ -109,7 +114,8 @@ def main() -> None:
     per_second = rate(space, count)
     print(f"{count} random architectures of {space}: {per_second:,.0f} a second on one core")
     broken = [item for name in space_names() for item in thorough(name, 2000)] if arguments.thorough else []
-    passed = min(ratios) >= REQUIRED_RATIO and per_second >= REQUIRED_RATE and not broken
+    unequal = set(different) - ROUTED
+    passed = min(ratios) >= REQUIRED_RATIO and per_second >= REQUIRED_RATE and not (broken or unequal)
     figures = {
         "ratio_min": min(ratios),
         "ratio_median": statistics.median(ratios),

@@ -289,7 +289,7 @@ class Expander:
 
     def _place(self, op: Op, inputs: tuple[Ref, ...], path: str) -> Ref:
         shapes = tuple(self._shape(ref) for ref in inputs)
-        if op.one_size and len({(shape.height, shape.width) for shape in shapes}) > 1:
+        if op.one_size and len(shapes) > 1 and len({(shape.height, shape.width) for shape in shapes}) > 1:
             sizes = ", ".join(f"{shape.height}x{shape.width}" for shape in shapes)
             raise LanguageError(path, f"features of different sizes meet here ({sizes}, from a {PROBE}x{PROBE} image).")
         try:

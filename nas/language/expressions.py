@@ -14,6 +14,13 @@ from nas.errors import LanguageError
 LONGEST = 200
 LARGEST_POWER = 16
 
+
+def _power(base: float, exponent: float) -> Any:
+    if abs(exponent) > LARGEST_POWER:
+        raise InvalidExpression(f"exponents beyond {LARGEST_POWER} are not allowed")
+    return base**exponent
+
+
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -23,13 +30,8 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Mod: operator.mod,
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
+    ast.Pow: _power,
 }
-
-
-def _power(base: float, exponent: float) -> Any:
-    if abs(exponent) > LARGEST_POWER:
-        raise InvalidExpression(f"exponents beyond {LARGEST_POWER} are not allowed")
-    return base**exponent
 
 
 def pick(index: int, *values: Any) -> Any:
@@ -68,6 +70,13 @@ def names(text: str) -> frozenset[str]:
     return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called)
 
 
+@lru_cache(maxsize=4096)
+def computed(text: str, known: tuple[tuple[str, Any], ...], types: tuple[type, ...]) -> Any:  # noqa: ARG001
+    """Return the value of an expression of known names, remembered; the ``types`` tell 1 from 1.0 and True."""
+    engine = SimpleEval(operators=_OPERATORS, functions=_FUNCTIONS, names=dict(known))
+    return engine.eval(text, previously_parsed=_parsed(text))
+
+
 def evaluate(text: str, values: Callable[[str], Any] | Mapping[str, Any], path: str) -> Any:
     """Return the number (or bool) an expression stands for.
 
@@ -83,10 +92,9 @@ def evaluate(text: str, values: Callable[[str], Any] | Mapping[str, Any], path: 
         raise LanguageError(path, f"an expression has at most {LONGEST} characters; this one has {len(text)}.")
     look_up = values.__getitem__ if isinstance(values, Mapping) else values
     try:
-        tree = _parsed(text)
+        _parsed(text)
         known = {name: look_up(name) for name in names(text)}
-        engine = SimpleEval(operators={**_OPERATORS, ast.Pow: _power}, functions=dict(_FUNCTIONS), names=known)
-        result = engine.eval(text, previously_parsed=tree)
+        result = computed(text, tuple(known.items()), tuple(map(type, known.values())))
     except KeyError as error:
         raise LanguageError(path, f"{text!r} uses the unknown name {error.args[0]!r}.") from None
     except ZeroDivisionError:

@@ -133,14 +133,14 @@ class Graph:
     def cost(self, height: int, width: int) -> Cost:
         """Return the cost of one image of ``height`` x ``width`` pixels."""
         shapes: list[Shape] = []
+        costs: list[Cost] = []
         image = Shape(3, *self.input.size(height, width))
-        total = Cost()
         for node in self.nodes:
             inputs = tuple(image if ref.node == IMAGE else shapes[ref.node] for ref in node.inputs)
             shape, cost = outcome(node.op, inputs)
             shapes.append(shape)
-            total += cost if node.tie is None else cost.without_params()
-        return total
+            costs.append(cost if node.tie is None else cost.without_params())
+        return Cost.total(costs)
 
 
 def digest(canonical: dict[str, Any]) -> str:

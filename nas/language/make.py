@@ -33,8 +33,8 @@ def make_op(step: Mapping[str, Any], path: str, settler: Settler, scope: Scope, 
                 made(cls, key, values[key])
         elif key not in STEP_KEYS:
             raise LanguageError(f"{path}.{key}", unknown_field(cls, key))
-    for key in specs:
-        if key not in values and key not in cls.defaults():
+    for key in cls.required():
+        if key not in values:
             raise LanguageError(path, f"{cls.name} needs {key} ({specs[key].domain()}).")
     return cls(**values)
 

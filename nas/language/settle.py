@@ -73,13 +73,15 @@ class Settler:
     def settle(self, value: Any, path: str, scope: Scope) -> tuple[Any, str]:
         """Return what ``value`` stands for, one level deep, and the path that names what is inside it."""
         for _ in range(DEEPEST_LET):
-            if is_hole(value):
-                value, path = self._fill(value, path)
-            elif isinstance(value, str) and value.startswith("="):
+            if isinstance(value, str):
+                if not value.startswith("="):
+                    return value, path
                 name = value[1:].strip()
                 if name not in self.lets:
                     return self._number(value[1:], path, scope, 0), path
                 value, path = self.lets[name], f"let.{name}"
+            elif is_hole(value):
+                value, path = self._fill(value, path)
             else:
                 return value, path
         raise LanguageError(

@@ -1,5 +1,6 @@
 """What every op states about itself: fields, output shape and closed-form cost, without torch."""
 
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, lru_cache
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
@@ -43,6 +44,17 @@ class Cost:
             self.activations + other.activations,
             self.convs + other.convs,
             self.training_params + other.training_params,
+        )
+
+    @classmethod
+    def total(cls, costs: Sequence["Cost"]) -> "Cost":
+        """Return the sum of many costs."""
+        return cls(
+            sum(cost.params for cost in costs),
+            sum(cost.flops for cost in costs),
+            sum(cost.activations for cost in costs),
+            sum(cost.convs for cost in costs),
+            sum(cost.training_params for cost in costs),
         )
 
     def without_params(self) -> "Cost":
@@ -115,6 +127,12 @@ class Op:
     def defaults(cls) -> dict[str, Any]:
         """The literal defaults of those fields that have one."""
         return {item.name: item.default for item in fields(cls) if item.default is not MISSING}
+
+    @classmethod
+    @cache
+    def required(cls) -> tuple[str, ...]:
+        """The fields that have no default, in order of declaration."""
+        return tuple(name for name in cls.specs() if name not in cls.defaults())
 
     def to_dict(self, *, deployed: bool = False) -> dict[str, Any]:
         """Return the op as canonical plain data.
