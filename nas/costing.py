@@ -3,7 +3,10 @@
 from nas.language.architecture import Architecture
 from nas.ops.base import Cost
 
-__all__ = ["Cost", "cost"]
+__all__ = ["COUNTED", "Cost", "cost", "counts"]
+
+COUNTED = ("params", "flops", "activations", "convs")
+"""What a candidate's row in a store holds of its cost."""
 
 
 def cost(architecture: Architecture, height: int = 256, width: int = 256) -> Cost:
@@ -15,3 +18,9 @@ def cost(architecture: Architecture, height: int = 256, width: int = 256) -> Cos
         width: Width of the low-resolution image, in pixels.
     """
     return architecture.graph.cost(height, width)
+
+
+def counts(architecture: Architecture) -> dict[str, int]:
+    """Return the figures of ``COUNTED`` by name."""
+    found = cost(architecture)
+    return {name: getattr(found, name) for name in COUNTED}

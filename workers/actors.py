@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
-from nas.errors import NasError, RequestError, StoreError
+from nas.costing import counts
+from nas.errors import MeasurementError, NasError, RequestError, StoreError
 from nas.language import Architecture
 from nas.search.records import Result
-from nas.store import Store, blobs, events, measurements, qualities, trials
+from nas.store import Store, architectures, blobs, events, measurements, qualities, trials
 from workers.jobs import Backend, Job
 
 LOG = logging.getLogger(__name__)
@@ -92,14 +93,16 @@ class Actor:
     def _latency(self, architecture: Architecture) -> dict[str, Any]:
         key = self._backend.latency_key(architecture)
         with self._store.reading() as session:
-            known = measurements.get(session, key)
-        if known is not None and known.status == "ok":
+            known = measurements.newest(session, key)
+        if known is not None:
             return dict(known.record["metrics"])
         found = self._backend.latency(architecture)
         with self._store.session() as session:
-            measurements.put(
+            architectures.put(session, architecture, counts(architecture))
+            measurements.add(
                 session,
                 key,
+                setup=self._backend.latency_setup(),
                 deployed_hash=architecture.deployed_hash,
                 device_uuid=found.device_uuid,
                 protocol=found.protocol,
@@ -108,6 +111,8 @@ class Actor:
                 ratio=found.ratio,
                 record={**found.record, "metrics": found.metrics},
             )
+        if found.error:
+            raise MeasurementError(found.error)
         return found.metrics
 
     def _quality(self, architecture: Architecture, rung: int) -> dict[str, Any]:

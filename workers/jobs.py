@@ -52,6 +52,8 @@ class Latency:
     latency_ms: float | None
     ratio: float | None
     record: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    """Why it failed; it is kept with its reason and never answers for another one."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,10 @@ class Backend(Protocol):
 
     def latency_key(self, architecture: Architecture) -> str:
         """Return the key that an equal measurement has in the store."""
+        ...
+
+    def latency_setup(self) -> str:
+        """Return the same without the network: what was measured with one setup can be compared."""
         ...
 
     def latency(self, architecture: Architecture) -> Latency:

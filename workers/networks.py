@@ -12,7 +12,8 @@ from safetensors.torch import save as to_safetensors
 
 from nas import networks
 from nas.errors import BuildError, MeasurementError
-from nas.evaluate.latency import Measurement, Screen, device_record, lease
+from nas.evaluate.latency import Screen, device_record, lease
+from nas.evaluate.latency.keeping import metrics_of
 from nas.evaluate.quality.data import ImageSet, load
 from nas.evaluate.quality.metrics import bicubic_psnr_db, evaluate
 from nas.evaluate.quality.recipes import Recipe, load_recipe
@@ -78,23 +79,23 @@ class Networks:
         """Return the key of an equal measurement."""
         return self._screen.key(architecture.deployed_hash, self._baseline[0])
 
-    def latency(self, architecture: Architecture) -> Latency:
-        """Measure the deployed form beside the baseline; its weights do not matter to the time it takes.
+    def latency_setup(self) -> str:
+        """Return what all measurements of this search share."""
+        return self._screen.key("", self._baseline[0])
 
-        Raises:
-            MeasurementError: The network cannot be measured.
-        """
+    def latency(self, architecture: Architecture) -> Latency:
+        """Measure the deployed form beside the baseline; its weights do not matter to the time it takes."""
         found = self._screen.measure(networks.build(architecture), self._baseline[1])
-        if found.status == "failed" or found.latency_ms is None or found.ratio is None:
-            raise MeasurementError(f"The latency could not be measured: {found.reason}")
+        failed = found.status == "failed" or found.latency_ms is None or found.ratio is None
         return Latency(
-            metrics=shown(found),
+            metrics=metrics_of(found),
             device_uuid=found.device.uuid,
             protocol=found.protocol,
-            status=found.status,
+            status="failed" if failed else found.status,
             latency_ms=found.latency_ms,
             ratio=found.ratio,
             record=found.to_dict(),
+            error=f"The latency could not be measured: {found.reason}" if failed else "",
         )
 
     def quality_key(self, architecture: Architecture, rung: int) -> str:
@@ -169,23 +170,6 @@ class Networks:
 def code_version() -> str:
     """Return what code and which torch trained a network."""
     return f"{CODE_VERSION}, torch {version('torch')}"
-
-
-def shown(found: Measurement) -> dict[str, Any]:
-    """Return what a trial shows of a measurement; what was not measured is left out."""
-    metrics = {
-        "latency_ms": found.latency_ms,
-        "latency_interval": found.interval_ms,
-        "latency_ratio": found.ratio,
-        "latency_ratio_interval": found.ratio_interval,
-        "latency_status": found.status,
-        "memory_mb": found.memory_mb,
-        "energy_mj": found.energy_mj,
-        "load": found.load,
-    }
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in metrics.items() if value is not None
-    }
 
 
 def weights_of(network: Network) -> bytes:

@@ -115,20 +115,32 @@ class Architecture(Table):
 
 
 class Measurement(Table):
-    """A latency with its provenance; the key holds all that could have changed it."""
+    """A latency with its provenance. Rows are added and never changed: those of one key are its history."""
 
     __tablename__ = "measurements"
-    __table_args__ = (Index("ix_measurements_device_uuid_protocol", "device_uuid", "protocol"),)
+    __table_args__ = (
+        Index("ix_measurements_key_id", "key", "id"),
+        Index("ix_measurements_setup_id", "setup", "id"),
+        Index("ix_measurements_device_uuid_protocol", "device_uuid", "protocol"),
+        {"sqlite_autoincrement": True},
+    )
 
-    key: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigId(), primary_key=True, autoincrement=True)
+    key: Mapped[str]
+    """SHA-256 over all that could have changed it."""
+    setup: Mapped[str]
+    """The same without the network, so that rows of one setup can be compared; empty when it is not known."""
     deployed_hash: Mapped[str] = mapped_column(index=True)
     device_uuid: Mapped[str]
     protocol: Mapped[str]
     status: Mapped[str] = mapped_column(String(16))
+    """ok, unstable or failed."""
     latency_ms: Mapped[float | None]
     ratio: Mapped[float | None]
     """Latency over the baseline's in the same window."""
     record: Mapped[Document]
+    samples: Mapped[Document] = mapped_column(deferred=True, deferred_raiseload=True)
+    """Raw samples in milliseconds, of the candidate and of the baseline; read only where they are asked for."""
     created_at: Mapped[datetime]
 
 

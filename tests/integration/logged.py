@@ -1,4 +1,8 @@
-"""A fast backend for workers under test: numbers from a table, and a log outside the store of what was started."""
+"""A fast backend for workers under test: numbers from a table, and a log outside the store of what was started.
+
+A file ``hold-latency`` or ``hold-quality`` beside the log stops every evaluation of that kind until it is removed: so
+a test meets the worker in the middle of one however slow the machine is.
+"""
 
 import json
 import os
@@ -35,9 +39,13 @@ class Logged:
         """Return the key of an equal measurement."""
         return f"latency {architecture.deployed_hash}"
 
+    def latency_setup(self) -> str:
+        """Return what all measurements share."""
+        return "latency"
+
     def latency(self, architecture: Architecture) -> Latency:
         """Give a latency that grows with the FLOPs."""
-        time.sleep(self._pause_s)
+        self._take_time("latency")
         ratio = cost(architecture).flops / 16.7e9 * (0.8 + 0.4 * _noise(architecture, "latency"))
         metrics = {"latency_ms": 20 * ratio, "latency_ratio": ratio}
         return Latency(metrics, "table", "table", "ok", 20 * ratio, ratio)
@@ -50,12 +58,17 @@ class Logged:
         """Note the start, take some time, and give a PSNR that grows with size and training."""
         with self._log.open("a") as log:
             log.write(self.quality_key(architecture, rung) + "\n")
-        time.sleep(self._pause_s)
+        self._take_time("quality")
         self._perhaps_die()
         progress({"step": self._job.rungs[rung], "steps": self._job.rungs[-1], "patches_per_second": 1.0})
         size = min(1.0, cost(architecture).params / 100_000)
         psnr_db = 23 + size + 0.5 * rung + 0.3 * _noise(architecture, "psnr")
         return Quality({"psnr_db": psnr_db}, psnr_db, self._job.rungs[rung], "table", "table", "1")
+
+    def _take_time(self, kind: str) -> None:
+        time.sleep(self._pause_s)
+        while self._log.with_name(f"hold-{kind}").exists():
+            time.sleep(0.01)
 
     def _perhaps_die(self) -> None:
         marker = os.environ.get(DIE_ONCE)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from nas.errors import NotFoundError, StoreError
-from nas.store import Store, architectures, blobs, measurements, qualities
+from nas.store import Store, architectures, blobs, qualities
 
 
 @dataclass(frozen=True)
@@ -14,20 +14,6 @@ class Tree:
 
     def to_dict(self) -> dict[str, Any]:
         return {"scale": 4, "nodes": [{"op": "conv", "train": self.hash}]}
-
-
-def measure(store: Store, key: str, **changes: Any) -> None:
-    measured: dict[str, Any] = {
-        "deployed_hash": "a1:deployed",
-        "device_uuid": "GPU-1",
-        "protocol": "screen/1",
-        "status": "ok",
-        "latency_ms": 9.75,
-        "ratio": 0.5,
-        "record": {"samples_ms": [9.7, 9.8]},
-    }
-    with store.session() as session:
-        measurements.put(session, key, **{**measured, **changes})
 
 
 def train(store: Store, key: str, **changes: Any) -> None:
@@ -64,26 +50,6 @@ def test_architectures_are_found_by_many_hashes_or_a_beginning(store: Store) -> 
         assert architectures.like(session, "%") == []
         with pytest.raises(NotFoundError, match="'a1:ff'"):
             architectures.get(session, "a1:ff")
-
-
-def test_a_measurement_answers_for_its_key_only_and_can_be_replaced(store: Store) -> None:
-    measure(store, "key", status="unstable", latency_ms=None, ratio=None)
-    measure(store, "key")
-    with store.reading() as session:
-        row = measurements.get(session, "key")
-        assert row is not None
-        assert (row.status, row.latency_ms, row.ratio, row.record) == ("ok", 9.75, 0.5, {"samples_ms": [9.7, 9.8]})
-        assert measurements.get(session, "other") is None
-
-
-def test_measurements_of_devices_protocols_and_bad_ones_do_not_mix(store: Store) -> None:
-    measure(store, "here")
-    measure(store, "other device", device_uuid="GPU-2")
-    measure(store, "other protocol", protocol="strict/1")
-    measure(store, "unstable", status="unstable")
-    with store.reading() as session:
-        assert [row.key for row in measurements.on_device(session, "GPU-1", "screen/1")] == ["here"]
-        assert len(measurements.of_architecture(session, "a1:deployed")) == 4
 
 
 def test_a_quality_comes_back_with_its_weights(store: Store) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from nas.errors import MeasurementError, RequestError, StoreError
 from nas.language import load_architecture
-from nas.store import Store, qualities, searches
+from nas.store import Store, measurements, qualities, searches
 from tests.integration import logged
 from workers.actors import Actor, load_backend
 from workers.jobs import Job, Latency
@@ -108,3 +108,16 @@ def test_a_store_that_fails_is_no_result_of_a_network(actor: Actor, monkeypatch:
 def test_an_evaluator_that_does_not_exist_is_one_sentence(job: Job, name: str) -> None:
     with pytest.raises(RequestError, match=r"The evaluator .* cannot be imported"):
         load_backend(replace(job, backend=name))
+
+
+def test_a_failed_measurement_is_kept_with_its_reason_and_answers_nobody(
+    actor: Actor, successor: Actor, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = Latency({}, "table", "table", "failed", None, None, error="It ran out of memory.")
+    with monkeypatch.context() as patch:
+        patch.setattr(logged.Logged, "latency", lambda *_: failed)
+        assert actor.latency(EMSR.to_dict()).error == "It ran out of memory."
+    assert successor.latency(EMSR.to_dict()).metrics["latency_ms"] > 0
+    with store.reading() as session:
+        assert [row.status for row in measurements.of_architecture(session, EMSR.deployed_hash)] == ["failed", "ok"]
+        assert measurements.comparable(session, "latency")[0].deployed_hash == EMSR.deployed_hash
