@@ -10,7 +10,7 @@ import torch
 
 from nas.errors import RecipeError
 
-VERSION = 1
+VERSION = 2
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

@@ -2,80 +2,81 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, JsonValue, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from nas.errors import RecipeError, UnknownNameError
 from nas.evaluate.quality.loss_terms import Loss
-from nas.evaluate.quality.schedules import Schedule
+from nas.evaluate.quality.part import Part
+from nas.evaluate.quality.stage import Stage
 from nas.language.reader import read_file, read_text
 
-Decay = Annotated[float, Field(gt=0, lt=1)]
+__all__ = ["Loss", "Recipe", "Source", "Stage", "Teacher", "load_recipe", "ready_made"]
+
+Numbers = Annotated[tuple[NonNegativeInt, ...], Field(strict=False)]
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+class Source(Part):
+    """Where a recipe was published."""
+
+    report: str
+    section: str | None = None
+    team: str
 
 
-class Optimizer(_Part):
-    """What turns gradients into steps."""
+class Teacher(Part):
+    """A network that students learn from. Without weights and recipe it has to be given when training starts."""
 
-    kind: Literal["adam", "adamw"]
-    lr: PositiveFloat
-    betas: tuple[Decay, Decay] = (0.9, 0.999)
-    weight_decay: NonNegativeFloat = 0.0
+    architecture: str | dict[str, JsonValue]
+    """A system, a file, a document, or ``self``: the student's own."""
 
+    weights: str | None = None
+    """A safetensors file of its deployed form."""
 
-class Stage(_Part):
-    """A stretch of training with one loss, one patch size and one optimizer; it starts from the last one's result."""
+    recipe: str | None = None
+    """A ready-made recipe that it is trained by first, on the student's data."""
 
-    steps: PositiveInt
+    seed: NonNegativeInt = 0
 
-    patch: PositiveInt
-    """Side of a crop, in LR pixels."""
-
-    batch: PositiveInt
-    loss: Loss
-    optimizer: Optimizer
-    schedule: Schedule
-
-    ema: Decay | None = None
-    """Decay of the running average of the weights; the average is then the stage's result."""
-
-    grad_clip: PositiveFloat | None = None
-    """Largest norm of the gradient."""
-
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16: mixed precision; the weights stay fp32."""
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Teacher":
+        if self.weights is not None and self.recipe is not None:
+            raise ValueError("a teacher has weights or a recipe, not both")
+        return self
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """How to train one candidate, and where the search may stop it."""
 
     name: str = Field(min_length=1)
     description: str = ""
+    source: Source | None = None
 
-    rungs: tuple[PositiveInt, ...] = Field(min_length=1)
+    reported: Texts = ()
+    """Facts that the source states."""
+
+    assumed: Texts = ()
+    """What the source does not state and customary values stand in for."""
+
+    rungs: Annotated[tuple[PositiveInt, ...], Field(min_length=1, strict=False)]
     """Steps after which candidates are compared, counted from the start; the last is the whole recipe."""
 
     eta: PositiveInt = 3
     """One candidate in this many goes on to the next rung."""
 
-    stages: tuple[Stage, ...] = Field(min_length=1)
+    teachers: dict[str, Teacher] = Field(default={})
+
+    soup: Numbers = ()
+    """Stages whose results, averaged, are the recipe's; empty: the last stage's result is."""
+
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, strict=False)]
 
     @model_validator(mode="after")
     def _rungs_fit(self) -> "Recipe":
@@ -85,23 +86,58 @@ class Recipe(_Part):
             raise ValueError(f"the last rung has to be the steps of all stages, {self.steps}, got {self.rungs[-1]}")
         return self
 
+    @model_validator(mode="after")
+    def _teachers_are_there(self) -> "Recipe":
+        for number, stage in enumerate(self.stages):
+            for distillation in stage.distil:
+                if distillation.teacher not in self.teachers:
+                    known = ", ".join(self.teachers) or "none"
+                    raise ValueError(
+                        f"stages.{number}.distil names the teacher {distillation.teacher!r}; teachers has: {known}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _soups_are_possible(self) -> "Recipe":
+        wanted = [(number, stage.start) for number, stage in enumerate(self.stages) if not isinstance(stage.start, str)]
+        for end, soup in (*wanted, (len(self.stages), self.soup)):
+            if any(part >= end for part in soup):
+                raise ValueError(f"a soup is made of stages that are over, below {end}, got {list(soup)}")
+            if soup and any(stage.prune for stage in self.stages[min(soup) + 1 : end + 1]):
+                raise ValueError(f"a soup needs weights of one shape, but a stage prunes between {list(soup)} and it")
+        return self
+
     @property
     def steps(self) -> int:
         """Steps of all stages together."""
         return sum(stage.steps for stage in self.stages)
 
     @property
+    def kept(self) -> frozenset[int]:
+        """Stages whose results a soup needs later."""
+        return frozenset(self.soup).union(*(stage.start for stage in self.stages if not isinstance(stage.start, str)))
+
+    @cached_property
     def hash(self) -> str:
-        """SHA-256 of what decides the weights: the stages, not the name, the rungs or fields left at their default."""
+        """SHA-256 of what decides the weights: the stages, the teachers by the content of their files, the soup.
+
+        The name, the rungs and fields left at their default have no part in it.
+
+        Raises:
+            RecipeError: a teacher's weights cannot be read.
+        """
         stages = [stage.model_dump(mode="json", exclude_defaults=True) for stage in self.stages]
-        text = json.dumps(["recipe/1", stages], sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        others = self.model_dump(mode="json", exclude_defaults=True, include={"teachers", "soup"})
+        for teacher in others.get("teachers", {}).values():
+            if "weights" in teacher:
+                teacher["weights"] = _digest(Path(teacher["weights"]))
+        parts = ["recipe/1", stages, *([others] if others else [])]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def ready_made() -> tuple[str, ...]:
     """Names of the recipes that come with the service."""
-    folder = files("search_spaces") / "recipes"
-    return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")))
+    return tuple(sorted(_files()))
 
 
 def load_recipe(source: str | Path | Mapping[str, Any]) -> Recipe:
@@ -116,23 +152,53 @@ def load_recipe(source: str | Path | Mapping[str, Any]) -> Recipe:
         return _validate(source, str(source.get("name", "given in the request")))
     if isinstance(source, Path) or Path(source).suffix:
         return _validate(read_file(Path(source)), str(source))
-    if source not in ready_made():
+    found = _files()
+    if source not in found:
         raise UnknownNameError("recipe", source, ready_made())
-    text = (files("search_spaces") / "recipes" / f"{source}.yaml").read_text(encoding="utf-8")
-    return _validate(read_text(text, f"{source}.yaml"), source)
+    return _validate(read_text(found[source].read_text(encoding="utf-8"), f"{source}.yaml"), source)
+
+
+def _files() -> dict[str, Any]:
+    """The ready-made recipes by name, those of published systems among them."""
+    return dict(_within(files("search_spaces") / "recipes"))
+
+
+def _within(folder: Any) -> Iterator[tuple[str, Any]]:
+    for item in folder.iterdir():
+        if item.is_dir():
+            yield from _within(item)
+        elif item.name.endswith(".yaml"):
+            yield item.name.removesuffix(".yaml"), item
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RecipeError(f"The teacher's weights {str(path)!r} cannot be read ({error.strerror}).") from error
 
 
 def _validate(document: Any, name: str) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        raise RecipeError(f"Recipe {name!r}: {_sentence(error)}.") from None
+        raise RecipeError(f"Recipe {name!r}: {_sentence(error, document)}.") from None
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, document: Any) -> str:
     first = error.errors()[0]
-    path = ".".join(map(str, first["loc"])) or "the document"
+    path = ".".join(_path(first["loc"], document, missing=first["type"] == "missing")) or "the document"
     given = f", got {first['input']!r}" if first["type"] not in ("missing", "value_error") else ""
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     message = first["msg"].removeprefix("Value error, ")
     return f"{path}: {message[0].lower()}{message[1:]}{given}{more}"
+
+
+def _path(location: tuple[int | str, ...], document: Any, *, missing: bool) -> Iterator[str]:
+    """The way to a value as the document has it, without what pydantic adds for members of unions."""
+    for number, step in enumerate(location):
+        inside = step in document if isinstance(document, Mapping) else isinstance(step, int)
+        if inside:
+            document = document[step]
+        if inside or (missing and number == len(location) - 1):
+            yield str(step)

@@ -4,16 +4,12 @@ import math
 from bisect import bisect_right
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class _Schedule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+from nas.evaluate.quality.part import Part, Share
 
 
-class OneCycle(_Schedule):
+class OneCycle(Part):
     """Cosine up to the full rate, then cosine down to the floor."""
 
     kind: Literal["one_cycle"]
@@ -35,10 +31,31 @@ class OneCycle(_Schedule):
         return _cosine(1.0, self.floor, (step - peak) / max(steps - 1 - peak, 1.0))
 
 
-class Cosine(_Schedule):
-    """Linear warm-up, then half a cosine down to the floor."""
+class Cosine(Part):
+    """Linear warm-up, then half a cosine down to the floor, once or several times."""
 
     kind: Literal["cosine"]
+
+    warm_up_steps: NonNegativeInt = 0
+
+    floor: Share = 0.0
+    """Factor at the end."""
+
+    cycles: PositiveInt = 1
+    """How often the rate falls; between, it starts anew at its full height."""
+
+    def factor(self, step: int, steps: int) -> float:
+        """Factor on the rate at ``step`` of a stage of ``steps``."""
+        if step < self.warm_up_steps:
+            return (step + 1) / (self.warm_up_steps + 1)
+        done = (step - self.warm_up_steps) / max(steps - self.warm_up_steps, 1)
+        return _cosine(1.0, self.floor, self.cycles * done % 1.0 if self.cycles > 1 else done)
+
+
+class Linear(Part):
+    """Linear warm-up, then straight down to the floor."""
+
+    kind: Literal["linear"]
 
     warm_up_steps: NonNegativeInt = 0
 
@@ -49,10 +66,11 @@ class Cosine(_Schedule):
         """Factor on the rate at ``step`` of a stage of ``steps``."""
         if step < self.warm_up_steps:
             return (step + 1) / (self.warm_up_steps + 1)
-        return _cosine(1.0, self.floor, (step - self.warm_up_steps) / max(steps - self.warm_up_steps, 1))
+        done = (step - self.warm_up_steps) / max(steps - self.warm_up_steps, 1)
+        return 1.0 + (self.floor - 1.0) * done
 
 
-class Constant(_Schedule):
+class Constant(Part):
     """Linear warm-up, then the full rate."""
 
     kind: Literal["constant"]
@@ -64,12 +82,12 @@ class Constant(_Schedule):
         return min((step + 1) / (self.warm_up_steps + 1), 1.0)
 
 
-class MultiStep(_Schedule):
+class MultiStep(Part):
     """Linear warm-up, then the rate multiplied by ``gamma`` at each milestone."""
 
     kind: Literal["multistep"]
 
-    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(min_length=1)
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(min_length=1, strict=False)
     """Where the rate falls, as parts of the stage."""
 
     gamma: PositiveFloat = 0.5
@@ -82,7 +100,7 @@ class MultiStep(_Schedule):
         return float(min((step + 1) / (self.warm_up_steps + 1), 1.0) * self.gamma**passed)
 
 
-Schedule = Annotated[OneCycle | Cosine | Constant | MultiStep, Field(discriminator="kind")]
+Schedule = Annotated[OneCycle | Cosine | Linear | Constant | MultiStep, Field(discriminator="kind")]
 
 
 def _cosine(begin: float, end: float, done: float) -> float:

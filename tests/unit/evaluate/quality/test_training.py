@@ -168,7 +168,7 @@ class Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def test_no_step_reads_anything_back(photographs: ImageSet) -> None:
     trainer = Trainer(small_network(), TWO_STAGES, photographs)
     with Reads() as reads:
-        trainer._steps(5)
+        trainer._course.steps(5)
     assert reads.count == 0
 
 

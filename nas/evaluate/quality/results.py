@@ -1,0 +1,60 @@
+"""Weights as results of stages: copies, means, and how good they are on the validation images."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
+
+from nas.evaluate.quality.data import ImageSet
+from nas.evaluate.quality.metrics import psnr_db as image_psnr_db
+from nas.evaluate.quality.metrics import quantise
+
+State = dict[str, Tensor]
+
+
+def snapshot(network: nn.Module) -> State:
+    """A copy of a network's weights."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def digest(network: nn.Module) -> str:
+    """SHA-256 of a network's weights."""
+    found = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        found.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        found.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+def mean(states: Sequence[State]) -> State:
+    """The equal mean of weights (a soup); what counts something is the last one's.
+
+    Reference:
+        Wortsman et al., Model soups, 2022. https://arxiv.org/abs/2203.05482
+    """
+    last = states[-1]
+    return {
+        name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value.clone()
+        for name, value in last.items()
+    }
+
+
+def refresh_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Take the statistics of batch normalisation anew, where a network has any; averaged weights have others."""
+    with torch.random.fork_rng(devices=[]):
+        update_bn(batches, network)
+
+
+@torch.inference_mode()
+def psnr_db(network: nn.Module, data: ImageSet, device: torch.device) -> float:
+    """PSNR on the validation images as the challenge computes it; minus infinity where a value is not finite."""
+    network.eval()
+    found = []
+    for pair in data.validation:
+        restored = network(pair.lr.to(device).permute(2, 0, 1)[None].float() / 255)[0]
+        if not bool(torch.isfinite(restored).all()):
+            return -torch.inf
+        found.append(image_psnr_db(quantise(restored), pair.hr, border=data.scale))
+    return sum(found) / len(found)
