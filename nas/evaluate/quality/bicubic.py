@@ -5,6 +5,8 @@ the same on every machine. As MATLAB does on uint8 images: borders are mirrored 
 before columns, and each pass ends with a round half up and a clip to 0..255.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,9 +26,7 @@ def downscale(image: Image, scale: int) -> Image:
     Reference:
         Keys, 1981, with a = -0.5; MATLAB's imresize, which widens the kernel by the factor.
     """
-    height, width = image.shape[0] // scale, image.shape[1] // scale
-    rows = _resize_rows(image, *_taps_down(height, scale))
-    return _transpose(_resize_rows(_transpose(rows), *_taps_down(width, scale)))
+    return _transpose(_reduce_rows(_transpose(_reduce_rows(image, scale)), scale))
 
 
 def upscale(image: Image, scale: int) -> Image:
@@ -40,11 +40,17 @@ def upscale(image: Image, scale: int) -> Image:
     return _transpose(_resize_rows(_transpose(rows), *_taps_up(image.shape[1], scale)))
 
 
-def _taps_down(length: int, scale: int) -> tuple[Taps, Taps]:
-    first = np.arange(length)[:, None] * scale - 2 * scale
-    source = first + np.arange(5 * scale)[None, :]
-    centre_doubled = (2 * np.arange(length)[:, None] + 1) * scale
-    return _mirror(source, length * scale), _kernel(2 * source + 1 - centre_doubled, scale)
+def _reduce_rows(image: Image, scale: int) -> Image:
+    """One tap of all rows at a time: their weights are alike, and int32 holds the sums of any scale up to 20."""
+    length = image.shape[0] // scale
+    reach = 2 * scale
+    source = np.arange(-reach, 3 * scale)
+    weights = _kernel(2 * source + 1 - scale, scale)
+    padded = np.pad(image, ((reach, reach), (0, 0), (0, 0)), mode="symmetric")
+    total = np.zeros((length, *image.shape[1:]), dtype=np.int32)
+    for tap in np.flatnonzero(weights):
+        total += padded[tap : tap + scale * length : scale] * np.int32(weights[tap])
+    return _round(total, int(weights.sum()))
 
 
 def _taps_up(length: int, scale: int) -> tuple[Taps, Taps]:
@@ -71,8 +77,11 @@ def _resize_rows(image: Image, source: Taps, weights: Taps) -> Image:
     total = np.zeros((len(source), *image.shape[1:]), dtype=np.int64)
     for tap in range(source.shape[1]):
         total += weights[:, tap, None, None] * image[source[:, tap]]
-    whole = int(weights[0].sum())
-    rounded: NDArray[np.int64] = (2 * total + whole) // (2 * whole)
+    return _round(total, int(weights[0].sum()))
+
+
+def _round(total: NDArray[Any], whole: int) -> Image:
+    rounded: NDArray[Any] = (2 * total + whole) // (2 * whole)
     return rounded.clip(0, 255).astype(np.uint8)
 
 

@@ -1,7 +1,7 @@
-"""Photographs as arrays: those inside the installed packages, and folders of files."""
+"""Photographs as arrays: one file at a time, and where the embedded ones lie."""
 
+import threading
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,16 +28,8 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 MIN_SIDE_PIXELS = 48
 """A smaller photograph leaves nothing to train on or to compare once the border is cut."""
 
-
-@dataclass(frozen=True)
-class Photograph:
-    """One decoded photograph."""
-
-    name: str
-    """File name relative to its folder, or the embedded name."""
-
-    image: Image
-    """(H, W, 3), uint8, RGB, upright."""
+_OPENING = threading.Lock()
+"""Filters of warnings belong to the whole process; files are opened one at a time and decoded side by side."""
 
 
 @dataclass(frozen=True)
@@ -48,41 +40,53 @@ class Skipped:
     reason: str
 
 
-def embedded() -> list[Photograph]:
-    """The seven photographs of scikit-image and scikit-learn, in a fixed order.
+def embedded() -> list[tuple[str, Path]]:
+    """Names and files of the seven photographs of scikit-image and scikit-learn, in a fixed order.
 
     Raises:
         DataError: one of the packages or its file is not installed.
     """
-    return [Photograph(name, read(_packaged(*place))) for name, place in EMBEDDED.items()]
+    return [(name, _packaged(*place)) for name, place in EMBEDDED.items()]
 
 
-def folder(path: Path) -> Iterator[Photograph | Skipped]:
-    """Every PNG, JPEG and WebP under ``path``, by name; one that cannot be read is handed on as skipped.
+def attempt(path: Path, *, least: int = MIN_SIDE_PIXELS) -> Image | str:
+    """Decode a file whose shorter side should have ``least`` pixels, or say what is wrong with it."""
+    try:
+        image = read(path)
+    except FileNotFoundError:
+        return "is missing"
+    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+        return f"cannot be decoded ({type(error).__name__})"
+    return image if min(image.shape[:2]) >= least else f"is smaller than {least} pixels"
 
-    Raises:
-        DataError: the folder does not exist or holds no such file.
-    """
-    if not path.is_dir():
-        raise DataError(f"Data folder {str(path)!r} does not exist; give a folder of PNG, JPEG or WebP photographs.")
-    files = sorted(file for file in path.rglob("*") if _is_candidate(file.relative_to(path)))
-    if not files:
-        raise DataError(f"Data folder {str(path)!r} holds no PNG, JPEG or WebP file; put photographs there.")
-    return (_attempt(file, file.relative_to(path).as_posix()) for file in files)
+
+def pixels(path: Path) -> int:
+    """Pixels of a picture by its header; 0 where it cannot be read."""
+    try:
+        with _open(path) as opened:
+            return opened.width * opened.height
+    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError):
+        return 0
 
 
 def read(path: Path) -> Image:
-    """Decode one file to RGB: palettes and grey are expanded, transparency dropped, EXIF rotation applied.
+    """Decode one file to RGB, upright: (H, W, 3).
+
+    Palettes, grey and CMYK are converted, of 16 bits the upper 8 are kept, transparency is dropped (the colour that
+    lies under it stays), and EXIF rotation is applied. Of an animation the first picture counts.
 
     Raises:
         OSError, ValueError, SyntaxError: Pillow could not decode it.
     """
-    with warnings.catch_warnings():
+    with _open(path) as opened:
+        return np.array(_to_rgb(ImageOps.exif_transpose(opened)), dtype=np.uint8)
+
+
+def _open(path: Path) -> Pillow.Image:
+    with _OPENING, warnings.catch_warnings():
         # A photograph of more than 90 megapixels is large, not suspicious; Pillow still refuses twice that.
         warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
-        with Pillow.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            return np.array(_to_rgb(upright), dtype=np.uint8)
+        return Pillow.open(path)
 
 
 def _to_rgb(picture: Pillow.Image) -> Pillow.Image:
@@ -92,20 +96,6 @@ def _to_rgb(picture: Pillow.Image) -> Pillow.Image:
     if "transparency" in picture.info:
         picture = picture.convert("RGBA")
     return picture.convert("RGB")
-
-
-def _attempt(file: Path, name: str) -> Photograph | Skipped:
-    try:
-        image = read(file)
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
-        return Skipped(name, f"cannot be decoded ({type(error).__name__})")
-    if min(image.shape[:2]) < MIN_SIDE_PIXELS:
-        return Skipped(name, f"is smaller than {MIN_SIDE_PIXELS} pixels")
-    return Photograph(name, image)
-
-
-def _is_candidate(relative: Path) -> bool:
-    return relative.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in relative.parts)
 
 
 def _packaged(package: str, inside: str) -> Path:

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from nas.errors import DataError
 from nas.evaluate.quality.batches import CropSource, draws
-from nas.evaluate.quality.data import Pair
+from nas.evaluate.quality.data import Pair, Pairs
 
 CPU = torch.device("cpu")
 
@@ -91,6 +91,33 @@ def test_images_smaller_than_the_patch_are_left_out() -> None:
 def test_a_patch_no_image_can_hold_is_refused() -> None:
     with pytest.raises(DataError, match="13x13 LR pixels"):
         CropSource(PAIRS, 13, CPU)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_device_that_holds_the_photographs_cuts_what_the_host_cuts(scale: int) -> None:
+    generator = torch.Generator().manual_seed(scale)
+    pairs = []
+    for name, (height, width) in {"a": (9, 14), "small": (5, 30), "b": (22, 8)}.items():
+        sizes = ((scale * height, scale * width, 3), (height, width, 3))
+        pairs.append(Pair(name, *(torch.randint(256, s, dtype=torch.uint8, generator=generator) for s in sizes)))
+    held, host = (CropSource(pairs, 6, CPU, resident=resident) for resident in (True, False))
+    for step in range(3):
+        batches = [source.batch(source.draws(7, step, steps=1, batch=40)[0]) for source in (held, host)]
+        for a, b in zip(*batches, strict=True):
+            assert torch.equal(a, b)
+            assert a.is_contiguous()
+            assert b.is_contiguous()
+
+
+def test_pixels_are_copied_to_a_device_once_for_all_stages() -> None:
+    pairs = Pairs(PAIRS)
+    assert pairs.resident(CPU) is pairs.resident(CPU)
+    assert pairs.bytes == sum(pair.hr.numel() + pair.lr.numel() for pair in PAIRS)
+
+
+def test_a_set_that_only_judges_is_refused() -> None:
+    with pytest.raises(DataError, match="none to train on"):
+        CropSource([], 8, CPU)
 
 
 @pytest.mark.parametrize("scale", [2, 3])
