@@ -1,5 +1,6 @@
 """What stands before every route: which hosts and pages may call, how large a body may be, which headers go out."""
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.status import (
+    HTTP_400_BAD_REQUEST,
     HTTP_403_FORBIDDEN,
     HTTP_413_CONTENT_TOO_LARGE,
     HTTP_421_MISDIRECTED_REQUEST,
@@ -16,6 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import problem_response, shown
 
 BODY_LIMIT_BYTES = 1024 * 1024
+# PostgreSQL keeps no text with this character, and no honest text has it.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NUL_DETAIL = "The character U+0000 is not accepted, neither in an address nor in a body; leave it out."
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # The hash is of nothing: plotly makes an empty style element and puts its rules in one by one.
 _STYLE = "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
@@ -39,7 +44,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """ASGI middleware that refuses rebound names, other sites' pages and oversized bodies.
+    """ASGI middleware that refuses rebound names, other sites' pages, oversized bodies and NUL characters.
 
     Args:
         app: What it stands before.
@@ -56,7 +61,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         answer = with_headers(send, _HEADERS.items())
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        refusal = self._refusal(scope, Headers(scope=scope))
         if refusal:
             await problem_response(scope["path"], *refusal)(scope, receive, answer)
             return
@@ -69,16 +74,21 @@ class Guard:
             response = problem_response(scope["path"], HTTP_413_CONTENT_TOO_LARGE, detail)
             await response(scope, receive, answer)
             return
+        if _NUL.search(body):
+            await problem_response(scope["path"], HTTP_400_BAD_REQUEST, _NUL_DETAIL)(scope, receive, answer)
+            return
         await self._app(scope, _replay(body, receive), answer)
 
-    def _refusal(self, method: str, headers: Headers) -> tuple[int, str] | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "")
         if self._loopback and not is_loopback(urlsplit(f"//{host}").hostname or ""):
             detail = f"The Host header {shown(host)} is not a loopback name; call 127.0.0.1 or localhost."
             return HTTP_421_MISDIRECTED_REQUEST, detail
         origin = headers.get("origin")
-        if method not in _SAFE_METHODS and origin and urlsplit(origin).netloc != host:
+        if scope["method"] not in _SAFE_METHODS and origin and urlsplit(origin).netloc != host:
             return HTTP_403_FORBIDDEN, f"Pages of {shown(origin)} may not change anything here."
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            return HTTP_400_BAD_REQUEST, _NUL_DETAIL
         return None
 
 

@@ -44,6 +44,8 @@ def _misshapen(request: Request, error: RequestValidationError) -> JSONResponse:
     if found[0]["type"] == "json_invalid":
         why = f"{found[0]['ctx']['error']} at character {found[0]['loc'][-1]}"
         return problem_response(path, status.HTTP_400_BAD_REQUEST, f"The body is not JSON: {why}.")
+    if tuple(found[0]["loc"]) == ("body",) and found[0]["type"] == "missing":
+        return problem_response(path, status.HTTP_422_UNPROCESSABLE_CONTENT, "The body is empty; send a JSON object.")
     if _lacks_json_type(request, found):
         sent = shown(request.headers.get("content-type", ""))
         detail = f"The body must be sent with content type 'application/json', got {sent}."
@@ -77,7 +79,8 @@ def _unrouted(request: Request, error: HTTPException) -> JSONResponse:
     known = {
         status.HTTP_404_NOT_FOUND: f"Nothing is served at {shown(path)}; /docs lists what is.",
         status.HTTP_405_METHOD_NOT_ALLOWED: f"{request.method} is not served at {shown(path)}.",
-        status.HTTP_400_BAD_REQUEST: "The body could not be read as JSON; it may be nested too deeply.",
+        status.HTTP_400_BAD_REQUEST: "The body could not be read as JSON: it is not UTF-8, is nested too deeply, "
+        "or holds a number of thousands of digits.",
     }
     detail = known.get(error.status_code, str(error.detail))
     return problem_response(path, error.status_code, detail, headers=error.headers)

@@ -1,5 +1,6 @@
 """Ready-made spaces and users' own, checked without touching a file that a caller names."""
 
+from functools import cache
 from math import log10
 
 from api.schemas import SpaceToCheck, SpaceView
@@ -14,7 +15,7 @@ LARGEST_SHOWN = 10**4000
 
 def every() -> list[SpaceView]:
     """The ready-made spaces."""
-    return [view(load_space(name)) for name in space_names()]
+    return [_ready_made(name) for name in space_names()]
 
 
 def get(name: str) -> SpaceView:
@@ -25,6 +26,11 @@ def get(name: str) -> SpaceView:
     """
     if name not in space_names():
         raise NotFoundError(f"There is no ready-made space {name!r}. Known: {', '.join(space_names())}.")
+    return _ready_made(name)
+
+
+@cache
+def _ready_made(name: str) -> SpaceView:
     return view(load_space(name))
 
 

@@ -51,6 +51,18 @@ def test_a_body_of_just_the_limit_is_read(client: TestClient) -> None:
     assert answer.status_code == 202
 
 
+@pytest.mark.parametrize("path", ["/v1/searches/%00", "/v1/architectures/a%00", "/v1/searches?cursor=%00"])
+def test_a_nul_in_an_address_is_refused(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 400
+
+
+@pytest.mark.parametrize(("name", "status"), [(b"\\u0000", 400), (b"\\\\\\u0000", 400), (b"\\\\u0000", 202)])
+def test_a_nul_in_a_body_is_refused_and_the_words_for_it_are_not(client: TestClient, name: bytes, status: int) -> None:
+    body = b'{"space": "demo", "name": "' + name + b'"}'
+    headers = {"Content-Type": "application/json"}
+    assert client.post("/v1/searches", content=body, headers=headers).status_code == status
+
+
 @pytest.mark.parametrize("path", ["/", "/v1/searches", "/nowhere", "/page/app.js"])
 def test_every_answer_forbids_foreign_scripts(client: TestClient, path: str) -> None:
     policy = client.get(path).headers["content-security-policy"]

@@ -33,6 +33,10 @@ def test_a_body_that_is_not_json_is_a_problem(client: TestClient, body: bytes) -
     assert problem_of(client.post("/v1/searches", content=body, headers=JSON))["status"] in {400, 422}
 
 
+def test_an_empty_body_is_said_to_be_empty(client: TestClient) -> None:
+    assert "body is empty" in problem_of(client.post("/v1/searches", headers=JSON))["detail"]
+
+
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"span"', b"null"])
 def test_json_that_is_no_object_is_a_problem(client: TestClient, body: bytes) -> None:
     assert problem_of(client.post("/v1/searches", content=body, headers=JSON))["status"] == 422
