@@ -11,12 +11,16 @@ from playwright.sync_api import (
     Dialog,
     Page,
     Request,
+    expect,
     sync_playwright,
 )
 
 from nas.store import Store
 from tests.serving import serving
 
+# What a page shows comes in milliseconds; on a machine that is busy it may take long, which is no error.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox",
@@ -34,7 +38,7 @@ def browser() -> Iterator[Browser]:
     """The installed Chromium or Chrome, else the one that Playwright brought."""
     installed = next(filter(None, map(shutil.which, NAMES)), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(headless=True, executable_path=installed, args=FLAGS)
+        browser = playwright.chromium.launch(headless=True, executable_path=installed, args=FLAGS, timeout=180_000)
         yield browser
         browser.close()
 
@@ -63,6 +67,7 @@ def complaints() -> list[str]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -18,6 +19,14 @@ def claimed(store: Store, lease_s: float) -> Search:
     return search
 
 
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(6000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came true")
+
+
 def raised(check: Callable[[], None]) -> BaseException:
     """What the check raises sooner or later."""
     for _ in range(3000):
@@ -29,10 +38,20 @@ def raised(check: Callable[[], None]) -> BaseException:
     pytest.fail("nothing was raised")
 
 
+def expiry(store: Store, search_id: str) -> datetime:
+    with store.reading() as session:
+        found = searches.get(session, search_id).lease_expires_at
+    assert found is not None
+    return found
+
+
 def test_a_search_stays_claimed_while_its_heart_beats(store: Store) -> None:
-    search = claimed(store, 0.6)
-    with Heartbeat(store, search.claim, 0.6, threading.Event()) as heartbeat:
-        time.sleep(1.5)
+    search = claimed(store, 30)
+    at_first = expiry(store, search.id)
+    with Heartbeat(store, search.claim, 60, threading.Event()) as heartbeat:
+        until(lambda: expiry(store, search.id) > at_first + timedelta(seconds=29))
+        before = expiry(store, search.id)
+        until(lambda: expiry(store, search.id) > before)
         with store.session() as session:
             assert searches.claim(session, "another", 60) is None
         heartbeat.check()
