@@ -15,6 +15,7 @@ from nas.search.problem import Problem, References
 from nas.search.records import Stopped
 from nas.store import Search, Store, datasets, events, searches
 from nas.store.searches import End
+from workers import fidelity
 from workers.cluster import Team
 from workers.heartbeat import Heartbeat
 from workers.jobs import Job
@@ -54,12 +55,18 @@ class Coordinator:
     def __init__(self, store: Store, settings: Settings, stopping: threading.Event) -> None:
         self._store, self._settings, self._stopping = store, settings, stopping
 
+    @property
+    def lease_s(self) -> float:
+        """For how long a search is claimed."""
+        return self._settings.lease_s
+
     def conduct(self, search: Search) -> None:
         """Work on a claimed search until it ends, is stopped, or is lost to another worker."""
         LOG.info("search %s begins", search.id)
         try:
             with Heartbeat(self._store, search.claim, self._settings.lease_s, self._stopping) as heartbeat:
                 reason = self._run(search, heartbeat)
+                fidelity.conclude(self._store, search.id)
             self._end(search, "done", note=reason)
         except Stopped as stopped:
             self._stop(search, stopped.wish)
@@ -76,13 +83,15 @@ class Coordinator:
     def _run(self, search: Search, heartbeat: Heartbeat) -> str:
         checked = check(parse(search.request))
         recipe = load_recipe(checked.request.recipe)
+        recipe.check_search()
         problem = Problem.of(
             checked, references(checked.space, load_edition()), rungs=len(recipe.rungs), eta=recipe.eta
         )
         team = Team(self._job(search, checked, problem, recipe))
         try:
             journal = StoreJournal(self._store, search.claim, heartbeat.check)
-            return Engine(problem, Pool(team, heartbeat.check), journal).run()
+            pool = Pool(team, heartbeat.check)
+            return Engine(problem, pool, journal, pool.forecasts).run()
         finally:
             team.dismiss()
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 # Idle OpenMP threads that spin make a busy machine many times slower; it has to be said before torch is imported.
@@ -32,6 +32,7 @@ def work(
     evaluator: str = NETWORKS,
     lease_s: float = LEASE_S,
     scratch: Path | None = None,
+    only: str | None = None,
 ) -> None:
     """Claim searches and exports and carry them out, until SIGTERM or SIGINT; what is in hand is then given back.
 
@@ -41,6 +42,7 @@ def work(
         evaluator: ``module:factory`` of what measures and trains.
         lease_s: How long after this worker's death another one may go on with its search.
         scratch: Folder for checkpoints of trainings in progress; the user's cache folder when None.
+        only: Id of the one search to work on; the others are left to other workers.
 
     Raises:
         StoreError: The store cannot be opened.
@@ -56,23 +58,28 @@ def work(
             name = worker_name()
             with Service(store, name):
                 LOG.info("worker %s waits for searches in %s", name, store.name)
-                _loop(store, Coordinator(store, settings, stopping), name, lease_s, stopping)
+                coordinator = Coordinator(store, settings, stopping)
+                _loop(lambda: _next(store, coordinator, name, only), stopping)
         finally:
             cluster.disconnect()
 
 
-def _loop(store: Store, coordinator: Coordinator, name: str, lease_s: float, stopping: threading.Event) -> None:
+def _loop(work_on_one: Callable[[], bool], stopping: threading.Event) -> None:
     while not stopping.is_set():
         try:
-            with store.session() as session:
-                search = searches.claim(session, name, lease_s)
-            if search is not None:
-                coordinator.conduct(search)
+            stopping.wait(0.0 if work_on_one() else IDLE_S)
         except StoreError as error:
             LOG.warning("%s", error)
             stopping.wait(TROUBLE_S)
-        else:
-            stopping.wait(0.0 if search is not None else IDLE_S)
+
+
+def _next(store: Store, coordinator: Coordinator, name: str, only: str | None) -> bool:
+    """Work on the next search; return whether there was one."""
+    with store.session() as session:
+        search = searches.claim(session, name, coordinator.lease_s, only=only)
+    if search is not None:
+        coordinator.conduct(search)
+    return search is not None
 
 
 def scratch_folder() -> Path:
@@ -89,10 +96,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--evaluator", default=NETWORKS, help="module:factory of what measures and trains")
     parser.add_argument("--lease-s", type=float, default=LEASE_S, help="seconds until a dead worker's search is free")
     parser.add_argument("--scratch", type=Path, default=None, help="folder for checkpoints")
+    parser.add_argument("--search", default=None, help="work on this search only")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
     try:
-        work(given.database, ray=given.ray, evaluator=given.evaluator, lease_s=given.lease_s, scratch=given.scratch)
+        work(
+            given.database,
+            ray=given.ray,
+            evaluator=given.evaluator,
+            lease_s=given.lease_s,
+            scratch=given.scratch,
+            only=given.search,
+        )
     except NasError as error:
         sys.stderr.write(f"{error}\n")
         return 2 if error.wrong_request else 1

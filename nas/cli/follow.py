@@ -11,6 +11,11 @@ POLL_S = 0.3
 MEASURED = 0.2
 """What measuring a trial is of its work, roughly; the rest is training."""
 TURNED_AWAY = frozenset({"infeasible", "duplicate"})
+STATUSES = {
+    "queued": "waiting for a worker",
+    "running": "measuring the baseline",
+}
+"""What happens before the first trial, by the status that was told last."""
 OVER = frozenset({"done", "failed", "cancelled", "paused"})
 
 
@@ -79,16 +84,26 @@ def tell(progress: Bar, tally: Tally, kind: str, payload: dict[str, Any]) -> Non
 
 def sentence(kind: str, payload: dict[str, Any]) -> str:
     """What an event says, in a few words; empty where it says nothing new."""
+    if kind == "status":
+        return STATUSES.get(payload["status"], "")
     if kind == "progress":
         speed = payload.get("patches_per_second")
         rate = f", {speed:.0f} patches/s" if speed else ""
         who = "baseline" if payload.get("number") is None else f"trial {payload['number']}"
         return f"{who}: step {payload['step']} of {payload['steps']}{rate}"
     if kind == "baseline":
-        return f"baseline: {figures(payload)}"
+        return told_of_baseline(payload)
     if kind == "trial" and payload["state"] != "running":
         return f"trial {payload['number']} {payload['state']}: {figures(payload['metrics'])}".rstrip(": ")
     return ""
+
+
+def told_of_baseline(payload: dict[str, Any]) -> str:
+    """The newest of the baseline and the published systems, which are measured between trials."""
+    if systems := payload.get("systems"):
+        return f"{systems[-1]['name']}: {figures(systems[-1])}"
+    then = "" if "psnr_db" in payload else "; training it by the same recipe"
+    return f"baseline: {figures(payload)}{then}"
 
 
 def figures(metrics: dict[str, Any]) -> str:

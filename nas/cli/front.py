@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nas.cli.options import Database, Json
-from nas.cli.output import columns, emit, rows, say
+from nas.cli.output import columns, emit, fixed, rows, say
 from nas.cli.watch import SearchId, find
 from nas.errors import RequestError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it into FILE.html or FILE.png.")]
+NOTHING_YET = "No network is on the front yet: none has been measured and trained to the end."
 SUFFIXES = (".html", ".png")
 
 
@@ -37,6 +38,8 @@ def front(database: Database, search: SearchId, plot: Plot = None, as_json: Json
         draw(document, tried, plot)
         say(f"Drawn into {plot}.")
     emit(document, as_json=as_json, table=lambda: table(document))
+    if not document["points"] and not as_json:
+        say(NOTHING_YET)
 
 
 @commands.command("leaderboard")
@@ -94,11 +97,6 @@ def place(one: dict[str, Any]) -> str | None:
     from nas.scoring import Rank
 
     return None if one.get("rank_here") is None else f"{Rank(one['rank_here'], one['of'])} here"
-
-
-def fixed(value: float | None, digits: int) -> str | None:
-    """A figure to so many digits after the point."""
-    return None if value is None else f"{value:.{digits}f}"
 
 
 def yes(value: bool | None) -> str | None:

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
+LONG = 1e6
+
 
 def say(*sentences: str) -> None:
     """Print words for people on stderr, so that stdout stays a document or a table."""
@@ -46,18 +48,26 @@ def rows(table: Table, values: Iterable[Sequence[Any]]) -> Table:
     return table
 
 
+def fixed(value: float | None, digits: int = 2) -> str | None:
+    """A figure to so many digits after the point; one that would be a long row of digits as a power of ten."""
+    if value is None:
+        return None
+    return f"{value:.{digits}f}" if abs(value) < LONG else f"{value:.2e}"
+
+
 def when(moment: str | None) -> str | None:
     """An ISO time as people read it: to the minute, in UTC."""
     return None if moment is None else moment[:16].replace("T", " ")
 
 
 class Pace(ProgressColumn):
-    """Done a second (or a minute, where that is less than one), and the time left at this pace since the start."""
+    """Done a second (or a minute, where that is less than one), and the time left at this pace since it began."""
 
     def render(self, task: Task) -> Text:
-        if not task.completed or not task.elapsed:
+        done = task.completed - task.fields["begun"]
+        if not done or not task.elapsed:
             return Text("")
-        pace = task.completed / task.elapsed
+        pace = done / task.elapsed
         words = f"{pace:.0f}/s" if pace >= 10 else f"{pace:.1f}/s" if pace >= 1 else f"{60 * pace:.1f}/min"
         seconds = round(((task.total or 0) - task.completed) / pace)
         return Text(f"{words}, {seconds // 60}:{seconds % 60:02d} left")
@@ -76,6 +86,18 @@ class Bar:
     def note(self, text: str) -> None:
         self.progress.update(self.task, note=text)
 
+    def begin(self, done: float) -> None:
+        """Start the clock, with this much done already."""
+        self.progress.reset(self.task, completed=int(done), begun=done, note="")
+
+    @contextmanager
+    def waiting(self, reason: str) -> Iterator[None]:
+        """Give the reason of a wait for as long as it lasts."""
+        before = self.progress.tasks[0].fields["note"]
+        self.note(reason)
+        yield
+        self.note(before)
+
 
 @contextmanager
 def bar(title: str, total: float) -> Iterator[Bar]:
@@ -90,4 +112,4 @@ def bar(title: str, total: float) -> Iterator[Bar]:
         expand=True,
     )
     with shown:
-        yield Bar(shown, shown.add_task(title, total=total, note=""))
+        yield Bar(shown, shown.add_task(title, total=total, note="", begun=0))

@@ -23,11 +23,13 @@ class Workers:
     Args:
         database: URL of the store they work on.
         count: How many.
+        search: Id of the one search they work on; any without it.
         log: Where their words go; this process's stderr when absent.
     """
 
-    def __init__(self, database: str, count: int, *, log: IO[bytes] | None = None) -> None:
+    def __init__(self, database: str, count: int, *, search: str | None = None, log: IO[bytes] | None = None) -> None:
         self._command = [sys.executable, "-m", "workers.main", "--database", database]
+        self._command += ["--search", search] if search is not None else []
         self._count = count
         self._log = log
         self.deaths = 0

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from nas.cli.options import Json
-from nas.cli.output import columns, emit, rows, say
+from nas.cli.output import columns, emit, fixed, rows, say
 from nas.errors import RequestError
 
 commands = typer.Typer()
@@ -75,7 +75,7 @@ def show_table(edition: str, *, as_json: bool) -> None:
 
     document = scoring.table1(edition)
     parts = ("runtime", "params", "flops", "final")
-    table = columns("system", *(f"{part}, printed" for part in parts), "rank, printed")
+    table = columns("system", *(f"{part}  printed" for part in parts), "rank  printed")
     values = (
         (
             row["team"],
@@ -100,4 +100,4 @@ def pair(found: float | None, printed: float | None) -> str | None:
 
 def shown(value: float | None) -> str:
     """A cell, or a dash where there is none."""
-    return "–" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+    return str(value) if isinstance(value, int) else fixed(value) or "–"

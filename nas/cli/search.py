@@ -106,6 +106,7 @@ def recipe_of(text: str) -> str | dict[str, Any]:
     from nas.evaluate.quality.recipes import load_recipe, ready_made
 
     recipe = load_recipe(text)
+    recipe.check_search()
     return text if text in ready_made() else recipe.model_dump(mode="json")
 
 
@@ -154,7 +155,7 @@ def run(store: "Store", database: str, search_id: str, *, as_json: bool) -> None
 
     try:
         # The worker's words would tear the bar apart; they are shown when it fails.
-        with tempfile.TemporaryFile() as log, Workers(database, 1, log=log) as workers:
+        with tempfile.TemporaryFile() as log, Workers(database, 1, search=search_id, log=log) as workers:
             status = follow(store, search_id, check=lambda: check_alive(workers, log))
     except KeyboardInterrupt:
         pause(store, search_id)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from nas.cli.options import Json
-from nas.cli.output import columns, emit, rows, say
+from nas.cli.output import columns, emit, fixed, rows, say
 from nas.errors import RequestError
 
 commands = typer.Typer(help="The published systems of the challenge.", no_args_is_help=True)
@@ -30,8 +30,8 @@ def list_systems(as_json: Json = False) -> None:
             standing(one),
             f"{one['params']:,}",
             f"{one['flops']:,}",
-            one["table"].get("runtime_ms"),
-            one["table"].get("score"),
+            fixed(one["table"].get("runtime_ms")),
+            fixed(one["table"].get("score")),
         )
         for one in documents
     )

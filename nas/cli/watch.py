@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 LAST = "last"
+NO_SEARCHES = "No searches in this database yet. Start one with: nas search demo"
 SearchId = Annotated[str, typer.Argument(metavar="SEARCH", help="Id of a search, the start of one, or last.")]
 MaybeSearchId = Annotated[str | None, typer.Argument(metavar="[SEARCH]", help="One search; all of them without it.")]
 
@@ -32,7 +33,7 @@ def status(database: Database, search: MaybeSearchId = None, as_json: Json = Fal
             emit(document, as_json=as_json, table=lambda: facts(document))
             return
         documents = described(session, searches.page(session, limit=1000).items)
-    emit(documents, as_json=as_json, table=lambda: listed(documents))
+    emit(documents, as_json=as_json, table=lambda: listed(documents) if documents else NO_SEARCHES)
 
 
 @commands.command("cancel")
@@ -65,6 +66,8 @@ def find(session: "Session", text: str) -> "Search":
         raise RequestError(
             f"{len(found)} searches begin with {text!r}: {', '.join(row.id for row in found)}. Name one."
         )
+    if not rows:
+        raise NotFoundError(NO_SEARCHES)
     if not found:
         raise NotFoundError(f"There is no search {text!r} in this database. Run nas status to list them.")
     return found[0]

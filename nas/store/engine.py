@@ -50,8 +50,8 @@ def _sqlite_file(url: URL) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The URL without its password."""
-    return url.render_as_string(hide_password=True)
+    """The URL as users write it, without its password and the name of the driver."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def connect(text: str) -> Engine:

@@ -14,8 +14,12 @@ from nas.store.tables import Export, Search
 Claimable = TypeVar("Claimable", Search, Export)
 
 
-def claim(session: Session, table: type[Claimable], worker: str, lease_s: float) -> Claimable | None:
+def claim(
+    session: Session, table: type[Claimable], worker: str, lease_s: float, *, only: str | None = None
+) -> Claimable | None:
     """Take the oldest row that is queued, or whose worker let its lease run out; None when there is none.
+
+    ``only`` is the id of the one row that may be taken.
 
     PostgreSQL skips rows that another claimer has locked; SQLite has one writer at a time anyway.
     """
@@ -28,6 +32,8 @@ def claim(session: Session, table: type[Claimable], worker: str, lease_s: float)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
+    if only is not None:
+        query = query.where(table.id == only)
     row = session.execute(query).scalar_one_or_none()
     if row is not None:
         row.status, row.worker, row.fence = "running", worker, row.fence + 1

@@ -169,12 +169,12 @@ def _settle(session: Session, search: Search, status: str) -> None:
     events.append_locked(session, search.id, "status", {"status": status})
 
 
-def claim(session: Session, worker: str, lease_s: float = 60.0) -> Search | None:
-    """Take the oldest search that waits, or whose worker died; None when there is none.
+def claim(session: Session, worker: str, lease_s: float = 60.0, *, only: str | None = None) -> Search | None:
+    """Take the oldest search that waits, or whose worker died, or ``only`` the named one; None when there is none.
 
     Its ``claim`` is what the worker shows with every write from then on.
     """
-    search = leases.claim(session, Search, worker, lease_s)
+    search = leases.claim(session, Search, worker, lease_s, only=only)
     if search is not None:
         search.started_at = search.started_at or now(session)
         events.append_locked(session, search.id, "status", {"status": "running"})

@@ -1,6 +1,7 @@
 """Status, cancel, front and leaderboard of searches that a worker wrote."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -136,6 +137,36 @@ def test_following_ends_when_there_is_nothing_to_wait_for(sqlite_url: str) -> No
             follow(store, claim.id, check=give_up)
         with store.reading() as session:
             assert searches.get(session, claim.id).status == "running"
+
+
+@pytest.mark.parametrize("command", [["status"], ["front", "last"]])
+def test_without_a_search_it_is_said_how_to_start_one(nas: Nas, command: list[str]) -> None:
+    result = nas(*command)
+
+    assert "nas search demo" in result.out + result.err
+
+
+def test_a_front_without_points_says_so(nas: Nas, sqlite_url: str) -> None:
+    with Store(sqlite_url) as store:
+        start_search(store)
+
+    assert "No network is on the front yet" in nas("front", "last").err
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "words"),
+    [
+        ("status", {"status": "queued"}, "waiting for a worker"),
+        ("status", {"status": "running"}, "measuring the baseline"),
+        ("baseline", {"latency_ms": 20.0}, "baseline: 20.00 ms; training it by the same recipe"),
+        ("baseline", {"latency_ms": 20.0, "psnr_db": 24.1}, "baseline: 24.10 dB, 20.00 ms"),
+        ("baseline", {"latency_ms": 20.0, "systems": [{"name": "EMSR", "latency_ms": 9.0}]}, "EMSR: 9.00 ms"),
+    ],
+)
+def test_each_event_is_a_few_words(kind: str, payload: dict[str, Any], words: str) -> None:
+    from nas.cli.follow import sentence
+
+    assert sentence(kind, payload) == words
 
 
 def test_a_front_is_drawn_as_stairs_that_only_climb() -> None:

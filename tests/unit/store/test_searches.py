@@ -136,6 +136,15 @@ def test_the_oldest_search_is_claimed_first(store: Store) -> None:
     assert search.started_at is not None
 
 
+def test_a_worker_of_one_search_leaves_older_ones_alone(store: Store) -> None:
+    create(store)
+    own = create(store)
+    with store.session() as session:
+        assert getattr(searches.claim(session, "its own", only=own.id), "id", None) == own.id
+    with store.session() as session:
+        assert searches.claim(session, "its own", only=own.id) is None
+
+
 def test_a_search_in_work_is_not_claimed_again(store: Store, claim: Claim) -> None:
     assert claim_next(store) is None
 
