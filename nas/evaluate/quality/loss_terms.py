@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, model_validator
+
+from nas.evaluate.quality.part import Part
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class _Weighted(_Part):
+class _Weighted(Part):
     weight: NonNegativeFloat
 
 
@@ -48,7 +46,7 @@ def _plain(term: float | _Weighted) -> float | _Weighted:
     return term
 
 
-class Loss(_Part):
+class Loss(Part):
     """A weighted sum of distances on [0, 1] images; a term is its weight, or a mapping with ``weight`` and more."""
 
     l1: NonNegativeFloat = 0.0

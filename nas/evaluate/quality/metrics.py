@@ -1,15 +1,19 @@
 """PSNR and SSIM as the challenge computes them: RGB, rounded to uint8, the border cut, the mean over images."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from nas.errors import MeasurementError
 from nas.evaluate.quality.bicubic import upscale
 from nas.evaluate.quality.data import ImageSet, Pair
+from nas.evaluate.quality.metrics_tiles import Warn, measure, restore, restore_where_it_fits, sentence
+
+WINDOW, DEVIATION = 11, 1.5
+STABILISERS = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,29 @@ class Quality:
     per_image: dict[str, float]
     """PSNR of each image, in dB."""
 
+    ssim_per_image: dict[str, float]
+    """SSIM of each image."""
 
-def evaluate(network: nn.Module, data: ImageSet, device: str | torch.device = "cpu") -> Quality:
-    """Run ``network`` on every validation image, whole, in eval mode; its mode is restored afterwards.
+
+def evaluate(
+    network: nn.Module,
+    data: ImageSet,
+    device: str | torch.device = "cpu",
+    *,
+    tile: int | None = None,
+    warn: Warn = lambda _: None,
+) -> Quality:
+    """Run ``network`` on every validation image in eval mode; its mode is restored afterwards.
+
+    Images are restored whole, and in tiles only where memory demands it. What a network draws at random is seeded, so
+    the same network always gives the same figures.
+
+    Args:
+        network: In its deployed or training form, on ``device``.
+        data: Its validation part is looked at.
+        device: Where to compute.
+        tile: Side of tiles in LR pixels, to force them.
+        warn: Told once in what tiles images were worked.
 
     Raises:
         MeasurementError: the network returned a value that is not finite.
@@ -31,42 +55,61 @@ def evaluate(network: nn.Module, data: ImageSet, device: str | torch.device = "c
     target = torch.device(device)
     was_training = network.training
     network.eval()
+    said: set[str] = set()
     try:
-        with torch.inference_mode():
-            return judge(data, lambda pair: quantise(_restore(network, pair, target)))
+        tiling = measure(network, tile, target) if tile else None
+        if tiling is not None:
+            said.add(sentence(tiling))
+
+        def restored(pair: Pair) -> Tensor:
+            lr_bchw = pair.lr.to(target).permute(2, 0, 1)[None].float() / 255
+            if tiling is not None:
+                return restore(network, lr_bchw, tiling=tiling)[0]
+            return restore_where_it_fits(network, lr_bchw, warn=said.add)[0]
+
+        return judge(data, lambda pair: to_uint8(_finite(restored(pair), pair.name)))
     finally:
         network.train(was_training)
+        for words in sorted(said):
+            warn(words)
 
 
 def bicubic_quality(data: ImageSet) -> Quality:
     """What plain bicubic enlargement reaches on the validation images."""
-    return judge(data, lambda pair: torch.from_numpy(upscale(pair.lr.numpy(), data.scale)))
+    return judge(data, lambda pair: _bicubic(pair, data.scale))
 
 
 def bicubic_psnr_db(data: ImageSet) -> float:
     """The floor beside every figure: PSNR of bicubic enlargement, in dB."""
-    return bicubic_quality(data).psnr_db
+    found = [psnr_db(_bicubic(pair, data.scale), pair.hr, border=data.scale) for pair in data.validation]
+    return sum(found) / len(found)
 
 
 def judge(data: ImageSet, restore: Callable[[Pair], Tensor]) -> Quality:
     """Compare what ``restore`` makes of each validation pair, (H, W, 3) uint8, with its photograph."""
-    psnr: dict[str, float] = {}
-    ssims: list[float] = []
+    psnrs: dict[str, float] = {}
+    ssims: dict[str, float] = {}
     for pair in data.validation:
         restored = restore(pair)
-        psnr[pair.name] = psnr_db(restored, pair.hr, border=data.scale)
-        ssims.append(ssim(restored, pair.hr, border=data.scale))
-    return Quality(sum(psnr.values()) / len(psnr), sum(ssims) / len(ssims), psnr)
+        hr = pair.hr.to(restored.device)
+        psnrs[pair.name] = psnr_db(restored, hr, border=data.scale)
+        ssims[pair.name] = ssim(restored, hr, border=data.scale)
+    return Quality(sum(psnrs.values()) / len(psnrs), sum(ssims.values()) / len(ssims), psnrs, ssims)
 
 
-def quantise(image_chw: Tensor) -> Tensor:
+def to_uint8(image_chw: Tensor) -> Tensor:
     """Clamp to [0, 1], scale to 0..255 and round.
 
     Shapes:
         image_chw: (3, H, W), floating
-        returns: (H, W, 3), uint8, on the CPU
+        returns: (H, W, 3), uint8
     """
-    return (image_chw.float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu()
+    return (image_chw.float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+
+
+def quantise(image_chw: Tensor) -> Tensor:
+    """As ``to_uint8``, on the CPU."""
+    return to_uint8(image_chw).cpu()
 
 
 def psnr_db(restored: Tensor, hr: Tensor, *, border: int = 4) -> float:
@@ -84,29 +127,42 @@ def ssim(restored: Tensor, hr: Tensor, *, border: int = 4) -> float:
     """Structural similarity, the mean of the three channels.
 
     Shapes:
-        restored, hr: (H, W, 3), uint8
+        restored, hr: (H, W, 3), uint8, on one device
 
     Reference:
-        Wang et al., 2004: an 11x11 Gaussian window with a deviation of 1.5, valid positions only.
+        Wang et al., 2004, as in the organisers' code: an 11x11 Gaussian window with a deviation of 1.5, valid
+        positions only, biased variances, in double precision.
     """
-    value = structural_similarity(  # type: ignore[no-untyped-call]
-        _cut(restored, border).numpy(),
-        _cut(hr, border).numpy(),
-        channel_axis=2,
-        data_range=255,
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-    )
-    return float(value)
+    a, b = (_cut(image, border).permute(2, 0, 1).double() for image in (restored, hr))
+    mean_a, mean_b = _blur(a), _blur(b)
+    square_a, square_b, product = mean_a.square(), mean_b.square(), mean_a * mean_b
+    of_means, of_variances = STABILISERS
+    likeness = (2 * product + of_means) * (2 * (_blur(a * b) - product) + of_variances)
+    variances = _blur(a.square()) - square_a + _blur(b.square()) - square_b
+    return float((likeness / ((square_a + square_b + of_means) * (variances + of_variances))).mean())
 
 
-def _restore(network: nn.Module, pair: Pair, device: torch.device) -> Tensor:
-    lr_bchw = pair.lr.to(device).permute(2, 0, 1)[None].float() / 255
-    restored: Tensor = network(lr_bchw)[0]
-    if not bool(torch.isfinite(restored).all()):
-        raise MeasurementError(f"The network returns values that are not finite on image {pair.name!r}; train it anew.")
-    return restored
+def _blur(planes_chw: Tensor) -> Tensor:
+    """Under the Gaussian window, one axis after the other; accumulated in place, since pictures are large."""
+    offsets = range(-(WINDOW // 2), WINDOW // 2 + 1)
+    taps = [math.exp(-(offset**2) / (2 * DEVIATION**2)) for offset in offsets]
+    for axis in (1, 2):
+        size = planes_chw.shape[axis] - WINDOW + 1
+        total = torch.zeros_like(planes_chw.narrow(axis, 0, size))
+        for at, tap in enumerate(taps):
+            total.add_(planes_chw.narrow(axis, at, size), alpha=tap / sum(taps))
+        planes_chw = total
+    return planes_chw
+
+
+def _bicubic(pair: Pair, scale: int) -> Tensor:
+    return torch.from_numpy(upscale(pair.lr.numpy(), scale))
+
+
+def _finite(restored_chw: Tensor, name: str) -> Tensor:
+    if not bool(torch.isfinite(restored_chw).all()):
+        raise MeasurementError(f"The network returns values that are not finite on image {name!r}; train it anew.")
+    return restored_chw
 
 
 def _cut(image: Tensor, border: int) -> Tensor:

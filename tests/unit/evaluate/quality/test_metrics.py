@@ -3,12 +3,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from nas.errors import MeasurementError
 from nas.evaluate.quality.bicubic import upscale
 from nas.evaluate.quality.data import load
-from nas.evaluate.quality.metrics import bicubic_psnr_db, evaluate, psnr_db, quantise, ssim
+from nas.evaluate.quality.metrics import bicubic_psnr_db, bicubic_quality, evaluate, psnr_db, quantise, ssim
 
 EMBEDDED = load("embedded")
 
@@ -68,8 +69,24 @@ def test_ssim_equals_the_organisers_formula() -> None:
     assert ssim(restored, hr) == pytest.approx(float(np.mean(values)), abs=1e-9)
 
 
+@pytest.mark.parametrize(("height", "width"), [(40, 48), (19, 30)])
+def test_ssim_equals_scikit_images(height: int, width: int) -> None:
+    restored, hr = (image[:height, :width] for image in _noisy_pair())
+    expected = structural_similarity(  # type: ignore[no-untyped-call]
+        restored[4:-4, 4:-4].numpy(),
+        hr[4:-4, 4:-4].numpy(),
+        channel_axis=2,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    assert ssim(restored, hr) == pytest.approx(float(expected), abs=1e-12)
+
+
 def test_bicubic_floor_of_the_embedded_photographs() -> None:
     assert bicubic_psnr_db(EMBEDDED) == pytest.approx(23.431504944966747, abs=1e-9)
+    assert bicubic_quality(EMBEDDED).psnr_db == bicubic_psnr_db(EMBEDDED)
 
 
 def test_quality_is_the_mean_of_per_image_values_in_eval_mode() -> None:
@@ -81,7 +98,8 @@ def test_quality_is_the_mean_of_per_image_values_in_eval_mode() -> None:
         expected[pair.name] = psnr_db(nearest, pair.hr)
     assert quality.per_image == pytest.approx(expected)
     assert quality.psnr_db == pytest.approx(sum(expected.values()) / 2)
-    assert 0 < quality.ssim < 1
+    assert quality.ssim == pytest.approx(sum(quality.ssim_per_image.values()) / 2)
+    assert 0 < quality.ssim_per_image["china"] < 1
     assert network.training
 
 
@@ -94,3 +112,28 @@ def test_nearest_is_below_the_bicubic_floor() -> None:
 def test_a_network_that_returns_nan_is_an_error_and_not_a_figure() -> None:
     with pytest.raises(MeasurementError, match="not finite on image 'coffee'"):
         evaluate(Nearest(gain=math.nan), EMBEDDED)
+
+
+class Drawing(Nearest):
+    """Draws at random when it is run, as networks with sampled windows do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + 0.01 * torch.randn(x.shape[0], 3, 4 * x.shape[2], 4 * x.shape[3])
+
+
+def test_a_network_that_draws_gets_the_same_figures_and_leaves_the_generator_alone() -> None:
+    torch.manual_seed(5)
+    first = evaluate(Drawing(), EMBEDDED)
+    torch.randn(7)
+    assert evaluate(Drawing(), EMBEDDED) == first
+    torch.manual_seed(5)
+    expected = torch.randn(7)
+    torch.manual_seed(5)
+    evaluate(Drawing(), EMBEDDED)
+    assert torch.equal(torch.randn(7), expected)
+
+
+def test_forced_tiles_give_the_same_figures_and_are_told_of() -> None:
+    said: list[str] = []
+    assert evaluate(Nearest(), EMBEDDED, tile=48, warn=said.append) == evaluate(Nearest(), EMBEDDED)
+    assert said == ["worked in tiles of 48 with 0 LR pixels of overlap; the result is the same"]
