@@ -15,7 +15,6 @@ from nas.search.problem import Problem, References
 from nas.search.records import Stopped
 from nas.store import Search, Store, datasets, events, searches
 from nas.store.searches import End
-from workers import fidelity
 from workers.cluster import Team
 from workers.heartbeat import Heartbeat
 from workers.jobs import Job
@@ -66,7 +65,6 @@ class Coordinator:
         try:
             with Heartbeat(self._store, search.claim, self._settings.lease_s, self._stopping) as heartbeat:
                 reason = self._run(search, heartbeat)
-                fidelity.conclude(self._store, search.id)
             self._end(search, "done", note=reason)
         except Stopped as stopped:
             self._stop(search, stopped.wish)
@@ -83,15 +81,13 @@ class Coordinator:
     def _run(self, search: Search, heartbeat: Heartbeat) -> str:
         checked = check(parse(search.request))
         recipe = load_recipe(checked.request.recipe)
-        recipe.check_search()
         problem = Problem.of(
             checked, references(checked.space, load_edition()), rungs=len(recipe.rungs), eta=recipe.eta
         )
         team = Team(self._job(search, checked, problem, recipe))
         try:
             journal = StoreJournal(self._store, search.claim, heartbeat.check)
-            pool = Pool(team, heartbeat.check)
-            return Engine(problem, pool, journal, pool.forecasts).run()
+            return Engine(problem, Pool(team, heartbeat.check), journal).run()
         finally:
             team.dismiss()
 
