@@ -1,26 +1,18 @@
 """From a published file to the weights of our deployed network."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from nas.errors import BuildError
 from nas.language import Graph, load_architecture
 from nas.networks.deploying import deploy
 from nas.networks.network import Network, load
 from nas.networks.published.checkpoint import read_checkpoint
+from nas.networks.published.judging import likeliest
 from nas.networks.published.table import Source, Table, load_tables
-
-SIDE = 48
-"""Of the picture that decides between networks; every system takes it."""
-
-ENLARGES = 0.1
-"""Mean difference, of values in [0, 1], from a picture's bicubic enlargement below which a network enlarges it."""
 
 
 def import_weights(system: str, path: Path | str) -> dict[str, Tensor]:
@@ -54,26 +46,6 @@ def _network(graph: Graph, given: Mapping[str, Tensor], table: Table) -> Network
     return deployed
 
 
-def likeliest(networks: Sequence[Network]) -> Network:
-    """Return the network that enlarges a smooth picture best; the first one when none enlarges at all.
-
-    Of trained layers, any order but the right one leaves nothing of the picture.
-    """
-    best = min(networks, key=apart)
-    return best if apart(best) < ENLARGES else networks[0]
-
-
-@torch.no_grad()
-def apart(network: Network) -> float:
-    """Return the mean difference from the bicubic enlargement of a smooth picture."""
-    across = torch.linspace(0, 6, SIDE)
-    waves = (across.sin() * across[:, None].cos() + 1) / 2
-    picture = torch.stack((waves, waves.t(), 1 - waves))[None]
-    enlarged = functional.interpolate(picture, scale_factor=network.graph.scale, mode="bicubic")
-    difference = (network(picture) - enlarged).abs().mean().item()
-    return difference if math.isfinite(difference) else math.inf
-
-
 def fitted(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
     """Return the published tensors under our names, in our shapes and precision.
 
@@ -102,4 +74,6 @@ def _one(given: Mapping[str, Tensor], source: Source, system: str, *, like: Tens
     if found.is_floating_point() != like.is_floating_point():
         kinds = f"of {found.dtype}, where {system} has {like.dtype}"
         raise BuildError(f"The file holds {key!r} {kinds}; give the weights of {system}.")
+    if source.turned is not None:
+        found = found.reshape(source.turned).t()
     return found.to(like.dtype).reshape(like.shape)

@@ -26,10 +26,12 @@ class Source:
     Args:
         key: The published name.
         shape: The published shape, where the same numbers have another one here.
+        turned: The rows and columns in which the numbers stand there, where what are rows there are columns here.
     """
 
     key: str
     shape: Shape | None = None
+    turned: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,8 @@ def _modules(parts: list[Mapping[str, Any]], system: str) -> dict[str, Source]:
             ours = _filled(leaf["to"], values)
             if ours in found:
                 raise BuildError(f"The table of {system}'s published weights fills {ours!r} twice; remove one line.")
-            shape = tuple(leaf["shape"]) if "shape" in leaf else None
-            found[ours] = Source(_filled(RANGE.sub(r"{\1}", published), values), shape)
+            shape, turned = (tuple(leaf[name]) if name in leaf else None for name in ("shape", "turned"))
+            found[ours] = Source(_filled(RANGE.sub(r"{\1}", published), values), shape, turned)
     return found
 
 

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from nas.errors import BuildError
-from nas.language import load_architecture, system_names
+from nas.language import Architecture, load_architecture, system_names
 from nas.networks import build, start
 from nas.networks.published import import_weights, load_tables, table_names
+from nas.networks.published.importing import fitted
+from nas.networks.published.judging import ENLARGES, apart, likeliest
 from tests.unit.networks.published.programs import PROGRAMS
 from tests.unit.networks.published.weights import SYSTEMS, Weights, checkpoint, wrapper
+from tests.unit.networks.samples import document
 
 
 def written(tensors: dict[str, Any], path: Path, system: str = "") -> Path:
@@ -59,6 +62,29 @@ def test_of_several_orders_of_layers_the_one_that_enlarges_is_taken(
     weights = import_weights(system, file)
 
     assert all(torch.equal(weights[name], tensor) for name, tensor in state.items())
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_better_enlargement_is_nearer_to_the_picture_that_decides(scale: int) -> None:
+    nearest, bilinear = (
+        build(
+            Architecture({**document(head=[], body=[], tail={"op": "resize", "in": "image", **resize}), "scale": scale})
+        )
+        for resize in ({"scale": scale, "mode": "nearest"}, {"scale": scale})
+    )
+
+    assert apart(bilinear) < apart(nearest) < ENLARGES / 2
+    assert likeliest([nearest, bilinear]) is bilinear
+
+
+def test_what_stands_in_rows_may_be_read_as_columns() -> None:
+    name, tables = "spectral_gate_1.factors.weight", load_tables("CUIT_HTTP")
+    given, ours = {tables[0].source(name).key: torch.arange(700.0).view(700, 1, 1, 1)}, torch.empty(700, 1, 1, 1)
+
+    straight, turned = (fitted({name: ours}, given, table)[name].flatten() for table in tables)
+
+    assert torch.equal(straight, torch.arange(700.0))
+    assert torch.equal(turned.view(28, 25), straight.view(25, 28).t())
 
 
 def deaf_blocks(system: str, speaker: int) -> dict[str, Tensor]:
