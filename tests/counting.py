@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas.costing import Cost
 from nas.costing import cost as stated
@@ -30,6 +31,18 @@ def counted(arch: Architecture, height: int, width: int) -> Count:
     network, image = build(arch), torch.rand(1, 3, height, width)
     flops, activations = (total(kind(network, image)) for kind in (FlopCountAnalysis, ActivationCountAnalysis))
     return Count(parameters(network), flops, activations)
+
+
+class Convolutions(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the convolutions that run inside it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func is torch.ops.aten.convolution.default
+        return func(*args, **(kwargs or {}))
 
 
 def counted_roughly(arch: Architecture, height: int, width: int) -> tuple[int, int]:

@@ -33,7 +33,7 @@ class Cost:
     activations: int = 0
     """Elements written by convolutions, linear layers and matrix products."""
     convs: int = 0
-    """Convolution modules."""
+    """Convolutions of one forward pass; those that share weights count each time they run."""
     training_params: int = 0
     """Parameters of the training form."""
 

@@ -88,7 +88,7 @@ class Sobel(Op):
 
     def cost(self, inputs: tuple[Shape, ...]) -> Cost:
         (x,) = inputs
-        return Cost(flops=2 * 9 * x.channels * x.pixels, activations=2 * x.channels * x.pixels)
+        return Cost(flops=2 * 9 * x.channels * x.pixels, activations=2 * x.channels * x.pixels, convs=2)
 
 
 @register

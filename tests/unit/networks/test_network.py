@@ -14,6 +14,7 @@ from nas.language import Architecture, load_architecture, load_space, system_nam
 from nas.networks import Form, build, deploy
 from nas.networks.padding import padded
 from nas.ops import registry
+from tests.counting import Convolutions
 from tests.unit.networks.samples import SIDE, architecture, document, photograph, sample
 
 OPS = sorted(registry())
@@ -47,15 +48,18 @@ def seeded(network: nn.Module, x: Tensor) -> Tensor:
 
 
 def assert_forms_agree(arch: Architecture) -> None:
-    """Both forms are one function, and the deployed one has the keys and parameters that it should have."""
+    """Both forms are one function, and the deployed one has the keys, parameters and convolutions that it should."""
     trained = randomised(arch)
     assert isinstance(trained, type(build(arch)))
     deployed, x = deploy(trained), photograph(height=SIDE, width=SIDE + 5).double()
-    expected, found = seeded(trained, x), seeded(deployed, x)
+    expected = seeded(trained, x)
+    with Convolutions() as run:
+        found = seeded(deployed, x)
     assert (expected - found).abs().max() <= 1e-9 * max(expected.abs().max().item(), 1e-3)
     assert deployed.state_dict().keys() == build(arch).state_dict().keys()
     cost = arch.graph.cost(SIDE, SIDE)
     assert (parameters(deployed), parameters(trained)) == (cost.params, cost.training_params)
+    assert run.count == cost.convs
 
 
 @pytest.mark.parametrize("name", OPS)
