@@ -4,6 +4,8 @@ What random layers make of an image still holds it, mixed up. Ridge regression f
 that comes nearest to interpolation from there, whatever the layers are.
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -66,6 +68,7 @@ def last(parts: list[Part], output: int) -> tuple[ConvPart | None, int]:
     return None, side
 
 
+@cache
 def scenes() -> Tensor:
     """Return images with detail at every size, always the same: (IMAGES, 3, SIDE, SIDE) in [0, 1]."""
     generator, total = torch.Generator().manual_seed(0), torch.full((IMAGES, 3, SIDE, SIDE), 0.5)
@@ -100,7 +103,7 @@ def ridge(columns: Tensor, wanted: Tensor, *, biased: bool) -> tuple[Tensor, flo
     if not biased:
         columns = torch.cat([columns[:, :-1], torch.zeros_like(columns[:, -1:])], dim=1)
     gram = columns.T @ columns
-    penalty = RIDGE * gram.diagonal()[:-1].mean()
+    penalty = (RIDGE * gram.diagonal()[:-1].mean()).clamp_min(1e-12)  # features may all be zero
     damped = gram + torch.diag(torch.cat([penalty.repeat(len(gram) - 1), torch.ones(1).to(penalty)]))
     found = torch.linalg.solve(damped, columns.T @ wanted)
     return found, (columns @ found - wanted).square().mean().item()

@@ -5,6 +5,7 @@ held, what that does to their values, and how its weights have to be set for it.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -21,6 +22,9 @@ OPEN = 4.0
 LITTLE = 0.02
 """Factor of weights that may disturb the result a little; trained, 0.1 comes out the same and begins 0.05 dB lower."""
 
+MOST_BENT = 0.05
+"""Root mean square error, relative to the colours, up to which an activation counts as straight where it is used."""
+
 
 class NoWayError(Exception):
     """The image cannot pass here."""
@@ -36,6 +40,7 @@ class Carried:
         scale: Factor of the colours.
         paired: Whether three carriers of the negative image follow the three of the image.
         activated: Whether the pairs passed an activation, after which only their difference is the image.
+        bends: Whether the values were placed where an activation is nearly straight.
     """
 
     blocks: tuple[range, ...]
@@ -43,6 +48,7 @@ class Carried:
     scale: float = 1.0
     paired: bool = False
     activated: bool = False
+    bends: bool = False
 
     def reading(self, channels: int) -> tuple[Tensor, Tensor]:
         """Return the matrix (3, channels) and the offset (3) that make the image from the feature."""
@@ -263,13 +269,25 @@ class ConvPart(Part):
         return block
 
     def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:
+        self._pass_on(carried.blocks, plan)
+        return super().carry(slot, carried, plan, rest)
+
+    def restore(self, slot: int, carried: Carried, plan: Plan, wanted: Tensor) -> Carried:
+        """Pass the colours on at their own scale, with an offset that is wanted where there is a bias for it."""
+        offset = carried.offset / carried.scale
+        biases = wanted - offset if self.biased else torch.zeros_like(wanted)
+        self._pass_on(carried.blocks, plan, 1 / carried.scale, biases.tolist())
+        return super().carry(slot, replace(carried, scale=1.0, offset=offset + biases), plan, 0.0)
+
+    def _pass_on(
+        self, blocks: tuple[range, ...], plan: Plan, factor: float = 1.0, biases: Sequence[float] = (0.0,) * COLOURS
+    ) -> None:
         seen = self.kernel[0].shape[1]
-        for block in carried.blocks:
+        for number, block in enumerate(blocks):
             for channel in block:
                 taps = torch.zeros(seen, dtype=torch.float64)
-                taps[channel % seen] = 1
-                plan.write(self, channel, Row(taps))
-        return super().carry(slot, carried, plan, rest)
+                taps[channel % seen] = factor
+                plan.write(self, channel, Row(taps, biases[number % COLOURS]))
 
     def silence(self, block: range, plan: Plan, rest: float) -> None:
         self.hold(block, plan, rest=rest)
@@ -301,6 +319,7 @@ class ActivationPart(Part):
 
     slope: float | None
     rectifier: bool
+    module: nn.Module
 
     def toll(self) -> float:
         return math.inf if self.slope is None else 2.0
@@ -308,9 +327,36 @@ class ActivationPart(Part):
     def carry(self, slot: int, carried: Carried, plan: Plan, rest: float) -> Carried:  # noqa: ARG002
         if self.rectifier and not carried.paired and (carried.offset >= 0).all():
             return carried
+        if carried.bends:
+            return self.bent(carried)
         if not carried.paired or carried.activated or carried.offset.any() or self.slope is None:
             raise NoWayError
         return replace(carried, activated=True, scale=carried.scale * (1 + self.slope))
+
+    @torch.no_grad()
+    def bent(self, carried: Carried) -> Carried:
+        """Return the line that the function is for the values of the colours, where it is nearly one."""
+        colours = torch.linspace(0, 1, 33, dtype=torch.float64)
+        made = self.module((carried.scale * colours[:, None] + carried.offset).float()).double()
+        centred = colours - colours.mean()
+        scale = ((centred @ made) / centred.square().sum()).mean()
+        offset = (made - scale * colours[:, None]).mean(0)
+        missed = (made - scale * colours[:, None] - offset).square().mean().sqrt() / scale.abs()
+        if not missed < MOST_BENT:
+            raise NoWayError
+        return replace(carried, scale=scale.item(), offset=offset)
+
+    @torch.no_grad()
+    def line(self) -> tuple[float, float]:
+        """Return scale and offset of the colours after which the function comes nearest to giving them back."""
+        values = torch.linspace(0, 4, 4001)
+        made = self.module(values.clone()).double()  # some work in place
+        inside = (made >= 0) & (made <= 1)
+        columns = torch.stack([made[inside], torch.ones_like(made[inside])], dim=1)
+        # Steep places hold few of the values but as many of the colours.
+        weights = torch.gradient(made)[0][inside].clamp_min(0).sqrt()[:, None]
+        found = torch.linalg.lstsq(columns * weights, values[inside].double()[:, None] * weights).solution
+        return found[0].item(), found[1].item()
 
     def silence(self, block: range, plan: Plan, rest: float) -> None:
         if self.slope is None:
@@ -350,6 +396,17 @@ class OpaquePart(Part):
         if not self.zero:
             raise NoWayError
         super().silence(block, plan, rest)
+
+
+@dataclass(frozen=True)
+class NormPart(OpaquePart):
+    """Something with a factor and an offset for each channel of its result, which can be zero."""
+
+    parameters: tuple[Tensor, ...] = ()
+
+    def silence(self, block: range, plan: Plan, rest: float) -> None:  # noqa: ARG002
+        for parameter in self.parameters:
+            plan.clear(parameter.detach()[block.start : block.stop])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import singledispatch
 from torch import nn
 
 from nas.language import IMAGE, Graph, Ref
-from nas.networks import attention, block, channel
+from nas.networks import attention, block, channel, gated, norm, refining, transposed
 from nas.networks.network import Network
 from nas.networks.parts import (
     ActivationPart,
@@ -16,6 +16,7 @@ from nas.networks.parts import (
     ConcatPart,
     ConvPart,
     GatePart,
+    NormPart,
     OpaquePart,
     Part,
     RepeatPart,
@@ -29,7 +30,13 @@ from nas.ops import block as block_ops
 from nas.ops import channel as channel_ops
 from nas.ops import conv as conv_ops
 from nas.ops import fusion as fusion_ops
+from nas.ops import gated as gated_ops
+from nas.ops import norm as norm_ops
+from nas.ops import pooled as pooled_ops
+from nas.ops import refining as refining_ops
 from nas.ops import separable as separable_ops
+from nas.ops import transposed as transposed_ops
+from nas.ops import variance as variance_ops
 
 Wires = tuple[int, ...]
 
@@ -96,7 +103,7 @@ def _activation(op: activation_ops.Activation, at: Place) -> int:
     if isinstance(op, activation_ops.Clamp):
         return at.into.add(ClampPart(at.inputs, at.widths, at.widths[0], op.low, op.high))
     rectifier = isinstance(at.module, nn.ReLU | nn.LeakyReLU | nn.PReLU)
-    return at.into.add(ActivationPart(at.inputs, at.widths, at.widths[0], slope(at.module), rectifier))
+    return at.into.add(ActivationPart(at.inputs, at.widths, at.widths[0], slope(at.module), rectifier, at.module))
 
 
 def slope(module: nn.Module) -> float | None:
@@ -168,9 +175,59 @@ def _cca(op: channel_ops.Cca, at: Place) -> int:
     return at.into.add(GatePart(at.inputs, at.widths, at.widths[0], gate))
 
 
-@unfold.register
-def _parameter_free(op: attention_ops.ParameterFree, at: Place) -> int:
+@unfold.register(attention_ops.ParameterFree)
+@unfold.register(variance_ops.VarianceAttention)
+@unfold.register(pooled_ops.PooledGate)
+@unfold.register(norm_ops.L2Norm)
+def _factor(op: Op, at: Place) -> int:
+    """Every channel of the input times something."""
     return at.into.add(OpaquePart(at.inputs, at.widths, at.widths[0], zero=True))
+
+
+@unfold.register
+def _layer_norm(op: norm_ops.LayerNorm, at: Place) -> int:
+    assert isinstance(at.module, norm.LayerNorm)
+    affine = (at.module.weight, at.module.bias)
+    return at.into.add(NormPart(at.inputs, at.widths, at.widths[0], parameters=affine))
+
+
+def closed(at: Place, conv: nn.Module) -> int:
+    """Append something that nothing passes, whose result is that of a convolution which can be silent."""
+    assert isinstance(conv, nn.Conv2d)
+    hidden = at.into.add(OpaquePart(at.inputs, at.widths, conv.in_channels))
+    return at.into.add(ConvPart((hidden,), (conv.in_channels,), conv.out_channels, conv))
+
+
+@unfold.register
+def _channel_attention(op: transposed_ops.ChannelAttention, at: Place) -> int:
+    assert isinstance(at.module, transposed.ChannelAttention)
+    return closed(at, at.module.mix)
+
+
+@unfold.register
+def _gated_ffn(op: gated_ops.GatedFfn, at: Place) -> int:
+    assert isinstance(at.module, gated.GatedFfn)
+    return closed(at, at.module.reduce)
+
+
+@unfold.register
+def _rcca(op: channel_ops.Rcca, at: Place) -> int:
+    assert isinstance(at.module, channel.Rcca)
+    (wire,), depthwise = at.inputs, op.parts(at.widths[0])[0]
+    for step, own in zip((depthwise, op.activation), at.module.depthwise, strict=True):
+        wire = unfold(step, Place(own, at.into, (wire,)))
+    attended = unfold(op.cca(), Place(at.module.attention, at.into, (wire,)))
+    # What stands out of the feature has a factor of 1e-5 at first, and is left out here.
+    return at.into.add(AddPart((*at.inputs, attended), (*at.widths, *at.widths), at.widths[0]))
+
+
+@unfold.register
+def _rfd_cell(op: refining_ops.RfdCell, at: Place) -> int:
+    assert isinstance(at.module, refining.RfdCell)
+    fusion = op.fusion(at.widths[0])
+    joined = at.into.add(OpaquePart(at.inputs, at.widths, len(op.parts(at.widths[0])) * op.inner(at.widths[0])))
+    fused = unfold(fusion, Place(at.module.fusion, at.into, (joined,)))
+    return unfold(op.attention, Place(at.module.attention, at.into, (fused,)))
 
 
 @unfold.register
