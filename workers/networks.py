@@ -17,12 +17,14 @@ from nas.evaluate.latency.keeping import metrics_of
 from nas.evaluate.quality.data import ImageSet, load
 from nas.evaluate.quality.metrics import bicubic_psnr_db, evaluate
 from nas.evaluate.quality.recipes import Recipe, load_recipe
-from nas.evaluate.quality.training import Trainer, TrainResult
+from nas.evaluate.quality.teachers import School
+from nas.evaluate.quality.training import Trainer
 from nas.language import Architecture
 from nas.networks import Network
 from workers.jobs import Job, Latency, Progress, Quality
+from workers.losses import LossSum
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Rises when a change of building, starting, training or judging changes the numbers that come out."""
 
 
@@ -108,7 +110,9 @@ class Networks:
         Raises:
             MeasurementError: The training diverged.
         """
-        trainer, step = self._trainer(architecture, progress), self._job.rungs[rung]
+        losses, step = LossSum(progress, self._recipe.steps), self._job.rungs[rung]
+        trainer = self._trainer(architecture, losses)
+        losses.begin(trainer.step)
         result = trainer.run(step)
         if result.diverged:
             raise MeasurementError(f"The training diverged after step {result.step}.")
@@ -125,7 +129,7 @@ class Networks:
             recipe_hash=self._recipe.hash,
             data_fingerprint=self._data.fingerprint,
             code_version=code_version(),
-            record={"per_image": quality.per_image, "seconds": result.seconds},
+            record={"per_image": quality.per_image, "seconds": result.seconds, **losses.to_dict()},
             weights=weights_of(deployed) if step == self._job.rungs[-1] else None,
         )
 
@@ -133,23 +137,20 @@ class Networks:
         """Remove the checkpoint."""
         self._checkpoint(architecture).unlink(missing_ok=True)
 
-    def _trainer(self, architecture: Architecture, progress: Progress) -> Trainer:
+    def _trainer(self, architecture: Architecture, losses: LossSum) -> Trainer:
         network = networks.build(architecture, form="training")
         networks.start(network, architecture, self._job.seed)
-
-        def tell(result: TrainResult) -> None:
-            rate = round(result.patches_per_second, 1)
-            progress({"step": result.step, "steps": self._recipe.steps, "patches_per_second": rate})
-
+        school = School(Path(self._job.scratch), self._data, self._device, self._lease)
         return Trainer(
             network,
             self._recipe,
             self._data,
             seed=self._job.seed,
             device=self._device,
+            teachers=school.teachers(self._recipe, architecture),
             lease=self._lease,
             checkpoint=self._checkpoint(architecture),
-            progress=tell,
+            progress=losses,
         )
 
     def _checkpoint(self, architecture: Architecture) -> Path:

@@ -1,7 +1,6 @@
 """Checkpoints of a training: plain tensors and numbers, written whole or not at all."""
 
-import os
-import tempfile
+import io
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -9,23 +8,16 @@ from typing import Any
 import torch
 
 from nas.errors import RecipeError
+from nas.evaluate.quality.files import write_whole
 
 VERSION = 2
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write ``state`` beside ``path`` and move it there once it is on the disk, so a kill leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            torch.save({"version": VERSION, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    """Write ``state``; a kill while it is written leaves the checkpoint before."""
+    content = io.BytesIO()
+    torch.save({"version": VERSION, **state}, content)
+    write_whole(path, content.getvalue())
 
 
 def load(path: Path, identity: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -75,5 +75,5 @@ class Portions:
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device's allocator gave up."""
+    """Whether the error says that a memory is full."""
     return isinstance(error, torch.OutOfMemoryError) or CPU_WORDS in str(error)

@@ -117,6 +117,23 @@ class Recipe(Part):
         """Stages whose results a soup needs later."""
         return frozenset(self.soup).union(*(stage.start for stage in self.stages if not isinstance(stage.start, str)))
 
+    def check_search(self) -> None:
+        """Refuse what only the training of one network can do.
+
+        Raises:
+            RecipeError: a stage prunes, or a teacher has to be given.
+        """
+        if any(stage.prune for stage in self.stages):
+            raise RecipeError(
+                f"Recipe {self.name!r} prunes, which makes another architecture than a search asked for; use nas train."
+            )
+        for name, teacher in self.teachers.items():
+            if teacher.weights is None and teacher.recipe is None:
+                raise RecipeError(
+                    f"Recipe {self.name!r} does not say where the weights of its teacher {name!r} are, and a search "
+                    "cannot be given them; write weights or recipe beside it."
+                )
+
     @cached_property
     def hash(self) -> str:
         """SHA-256 of what decides the weights: the stages, the teachers by the content of their files, the soup.

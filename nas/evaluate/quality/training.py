@@ -16,7 +16,7 @@ from nas.evaluate.quality.data import ImageSet
 from nas.evaluate.quality.divergence import DivergenceWatch
 from nas.evaluate.quality.progress import Lease, Progress, TrainResult
 from nas.evaluate.quality.recipes import Recipe
-from nas.evaluate.quality.results import digest
+from nas.evaluate.quality.results import digest, psnr_db
 
 __all__ = ["Lease", "Progress", "TrainResult", "Trainer"]
 
@@ -120,6 +120,11 @@ class Trainer:
     def trained(self) -> nn.Module:
         """A copy of the network in eval mode, with the weights that the recipe has for its result by now."""
         return self._course.trained()
+
+    def psnr_db(self) -> float:
+        """PSNR of ``trained`` on the validation images; minus infinity where a value is not finite."""
+        with self._lease.shared() if self._lease is not None else nullcontext():
+            return psnr_db(self._course.trained(), self._course.setting.data, self.device)
 
     def _chunk(self, goal: int) -> tuple[list[float], float]:
         """Train for about ``CHUNK_SECONDS`` within one stage; its losses are read once, at the end."""

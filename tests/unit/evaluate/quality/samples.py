@@ -1,9 +1,14 @@
 """What the quality tests share: a small network and short recipes."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from nas.evaluate.quality.recipes import Recipe, load_recipe
+from nas.evaluate.quality.training import Trainer
+from nas.language import Architecture
+from nas.networks import Network, build, start
 
 
 class SmallNetwork(nn.Module):
@@ -39,7 +44,37 @@ def stage(**changes: object) -> dict[str, object]:
     return plain | changes
 
 
-def recipe(*stages: dict[str, object]) -> Recipe:
+def recipe(*stages: dict[str, object], teachers: Sequence[str] = (), **more: object) -> Recipe:
     chosen = stages or (stage(),)
     steps = sum(int(str(item["steps"])) for item in chosen)
-    return load_recipe({"name": "test", "rungs": [steps], "stages": list(chosen)})
+    named = {name: {"architecture": "self"} for name in teachers}
+    return load_recipe({"name": "test", "rungs": [steps], "stages": list(chosen), "teachers": named, **more})
+
+
+def taught(lesson: dict[str, object]) -> Recipe:
+    """Two steps with a teacher named ``big``."""
+    return recipe(stage(steps=2, distil=[lesson]), teachers=("big",))
+
+
+def spabs(conv: object = "conv") -> Architecture:
+    """A network of two blocks of eight channels."""
+    body = [{"repeat": 2, "block": {"op": "spab", "conv": conv}}]
+    tail = {"op": "pixelshuffle", "kernel": 3}
+    return Architecture(
+        {"language": 1, "scale": 4, "network": {"width": 8, "head": "conv", "body": body, "tail": tail}}
+    )
+
+
+def started(architecture: Architecture, seed: int = 0) -> Network:
+    network = build(architecture, form="training")
+    start(network, architecture, seed)
+    return network
+
+
+def weights(trainer: Trainer) -> list[Tensor]:
+    """Of what is trained, and of the result so far."""
+    return list(trainer.network.state_dict().values()) + list(trainer.trained().state_dict().values())
+
+
+def same(one: list[Tensor], other: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
