@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -71,21 +72,26 @@ def prose(thing: Any) -> str:
 
 
 def spaces() -> Iterator[str]:
-    """Every ready-made space: what it varies, its size, the published systems among its points."""
+    """Every ready-made space in one line, with its size and how many published systems are points of it."""
+    from nas.language import load_space
     from nas.published import families
 
     yield "# Spaces\n\nThe ready-made search spaces. Sizes count draws, as [the language](language.md#size) says."
     yield "`nas spaces show NAME` prints one, `nas spaces size NAME` estimates how much of it meets its bounds."
+    lines = ["| space | networks | published systems among them |", "|---|---|---|"]
     for name, family in families().items():
-        yield from one_space(name, family)
+        lines.append(f"| [`{name}`](spaces/{name}.md) | {load_space(name).size():,} | {len(family.points)} |")
+    yield "\n".join(lines)
 
 
-def one_space(name: str, family: Any) -> Iterator[str]:
+def one_space(name: str) -> Iterator[str]:
+    """What a space varies, its size, the published systems among its points, and the holes."""
     from nas.language import load_space
+    from nas.published import families
 
     text = (DOCS.parent / "search_spaces" / "spaces" / f"{name}.yaml").read_text()
-    space, header = load_space(name), re.match(r"(?:#.*\n)+", text)
-    yield f"## `{name}`\n\n" + " ".join(re.findall(r"^# (.*)$", header[0] if header else "", re.MULTILINE))
+    space, family, header = load_space(name), families()[name], re.match(r"(?:#.*\n)+", text)
+    yield f"# `{name}`\n\n" + " ".join(re.findall(r"^# (.*)$", header[0] if header else "", re.MULTILINE))
     yield f"Networks: {space.size():,}, from {len(space.holes())} holes."
     bounds = " and ".join(f"`{one.text}`" for one in space.require)
     yield f"Bounds: {bounds}." if bounds else "It has no bounds."
@@ -94,6 +100,15 @@ def one_space(name: str, family: Any) -> Iterator[str]:
     if beyond:
         yield f"Points beyond its bounds: {', '.join(beyond)}."
     yield "Near, but no points:\n\n" + "\n".join(f"- {one}: {why}." for one, why in family.near.items())
+    yield "## What it varies"
+    lines = [f"| `{hole.name}` | {values(hole)} |" for hole in space.holes()]
+    yield "\n".join(["| hole | values |", "|---|---|", *lines])
+
+
+def values(hole: Any) -> str:
+    if hole.integers:
+        return f"{hole.values[0]} to {hole.values[-1]}"
+    return cell(", ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in hole.values))
 
 
 def split(space: Any, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
@@ -188,9 +203,16 @@ def title(page: Path) -> str:
     return re.sub(r"^#\s*", "", page.read_text().splitlines()[0])
 
 
+def space_pages() -> dict[str, Callable[[], Iterator[str]]]:
+    """A page for every ready-made space."""
+    names = sorted(path.stem for path in (DOCS.parent / "search_spaces" / "spaces").glob("*.yaml"))
+    return {f"reference/spaces/{name}.md": partial(one_space, name) for name in names}
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "reference/ops.md": ops,
     "reference/spaces.md": spaces,
+    **space_pages(),
     "reference/routes.md": routes,
     "reference/commands.md": commands,
     "adr/README.md": decisions,
@@ -209,6 +231,7 @@ def main(arguments: list[str]) -> int:
             print(f"docs/{name} is out of date. Run make docs.", file=sys.stderr)
         return 1 if stale else 0
     for name in stale:
+        (DOCS / name).parent.mkdir(exist_ok=True)
         (DOCS / name).write_text(written(name))
         print(f"docs/{name} written.")
     return 0
