@@ -1,6 +1,6 @@
 """Qualities: PSNR after training, answered again only for the very same key."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -52,4 +52,10 @@ def of_architecture(session: Session, architecture_hash: str, *, recipe_hash: st
     query = select(Quality).where(Quality.hash == architecture_hash)
     if recipe_hash is not None:
         query = query.where(Quality.recipe_hash == recipe_hash)
+    return session.execute(query.order_by(Quality.step, Quality.created_at, Quality.key)).scalars().all()
+
+
+def of_architectures(session: Session, hashes: Collection[str]) -> Sequence[Quality]:
+    """What several architectures reached in all trainings, the shortest first."""
+    query = select(Quality).where(Quality.hash.in_(hashes))
     return session.execute(query.order_by(Quality.step, Quality.created_at, Quality.key)).scalars().all()

@@ -162,6 +162,17 @@ class Quality(Table):
     created_at: Mapped[datetime]
 
 
+class FidelityReport(Table):
+    """How far the cheap rungs of a search can be trusted."""
+
+    __tablename__ = "fidelity_reports"
+
+    search_id: Mapped[str] = mapped_column(ForeignKey("searches.id", ondelete="CASCADE"), primary_key=True)
+    document: Mapped[Document]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
 class Export(Leased, Table):
     """An architecture of a search that somebody wants as files."""
 
