@@ -9,10 +9,13 @@ import typer
 from nas.cli import (
     cost,
     data,
+    evaluate,
     export,
+    fidelity,
     front,
     keys,
     measure,
+    predict,
     score,
     search,
     serve,
@@ -38,7 +41,7 @@ app = typer.Typer(
 
 app.add_typer(spaces.commands, name="spaces")
 app.add_typer(systems.commands, name="systems")
-for module in (cost, score, measure, train, upscale, search, watch, front, export, serve):
+for module in (cost, score, measure, predict, train, evaluate, upscale, search, watch, front, fidelity, export, serve):
     app.add_typer(module.commands)
 app.add_typer(data.commands, name="data")
 app.add_typer(keys.commands, name="keys")

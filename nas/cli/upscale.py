@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.architectures import Arch, find
+from nas.cli.evaluate import Tile
 from nas.cli.options import Database, Device, Weights
 from nas.cli.output import say
 from nas.errors import DataError, RequestError
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 Picture = Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to enlarge.")]
 Target = Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the result; the suffix says how.")]
-Tile = Annotated[int, typer.Option("--tile", min=16, help="Side of the tiles that a large picture is worked in.")]
 
 
 @commands.command("upscale")
@@ -27,7 +27,7 @@ def upscale(
     weights: Weights,
     image: Picture,
     out: Target,
-    tile: Tile = 512,
+    tile: Tile = None,
     device: Device = "auto",
 ) -> None:
     """Enlarge a picture."""
@@ -37,13 +37,19 @@ def upscale(
     from nas import networks
     from nas.evaluate.latency.device import resolve
     from nas.evaluate.quality.metrics import quantise
-    from nas.export.running import enlarge
+    from nas.evaluate.quality.metrics_tiles import measure, restore, restore_where_it_fits, sentence
 
     if out.suffix.lower() not in Image.registered_extensions():
         raise RequestError(f"{str(out)!r} has no suffix of a picture; write OUT.png.")
-    low = picture(image)
-    network = networks.build(architecture, weights=weights).to(resolve(device))
-    high = enlarge(network, low, architecture.scale, tile=tile)
+    target = resolve(device)
+    low = picture(image).to(target)
+    network = networks.build(architecture, weights=weights).to(target).eval()
+    if tile is None:
+        high = restore_where_it_fits(network, low, warn=lambda words: say(f"The picture was {words}."))
+    else:
+        tiling = measure(network, tile, target)
+        high = restore(network, low, tiling=tiling)
+        say(f"The picture was {sentence(tiling)}.")
     Image.fromarray(quantise(high[0]).numpy()).save(out)
     say(f"{out}: {high.shape[3]} x {high.shape[2]} pixels.")
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -47,6 +48,30 @@ def test_training_says_what_was_reached_and_writes_it(nas: Nas, small: str, weig
     assert record["hash"] == nas("cost", small, "--json").document["hash"]
     assert judged["psnr_db"] == pytest.approx(record["psnr_db"], abs=1e-6)
     assert judged["bicubic_psnr_db"] == pytest.approx(record["bicubic_psnr_db"])
+    assert set(judged["per_image"]) == set(judged["bicubic_ssim_per_image"]) == {"coffee", "china"}
+    assert judged["bicubic_ssim"] == pytest.approx(sum(judged["bicubic_ssim_per_image"].values()) / 2)
+
+
+def test_all_photographs_of_a_folder_judge_on_demand(nas: Nas, small: str, weights: str, tmp_path: Path) -> None:
+    for number in range(3):
+        Image.effect_noise((64, 56), 40 + number).convert("RGB").save(tmp_path / f"{number}.png")
+    words = ["evaluate", small, "--weights", weights, "--device", "cpu", "--data", str(tmp_path)]
+
+    assert len(nas(*words, "--json").document["per_image"]) == 1
+    result = nas(*words, "--all", "--tile", "48")
+    first_words = [line.split()[0] for line in result.out.splitlines()]
+    assert sorted(first_words) == ["0.png", "1.png", "2.png", "image", "mean"]
+    assert "tiles of 48" in result.err
+
+
+def test_a_picture_in_tiles_is_the_same(nas: Nas, small: str, weights: str, tmp_path: Path) -> None:
+    Image.effect_noise((110, 60), 60).convert("RGB").save(tmp_path / "in.png")
+    words = ["upscale", small, "--weights", weights, "--device", "cpu", str(tmp_path / "in.png")]
+    assert nas(*words, str(tmp_path / "whole.png")).status == 0
+    assert nas(*words, str(tmp_path / "tiles.png"), "--tile", "48").status == 0
+
+    whole, tiles = (np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int) for name in ("whole", "tiles"))
+    assert abs(whole - tiles).max() <= 1
 
 
 def test_training_goes_on_where_it_stopped(nas: Nas, small: str, weights: str, tmp_path: Path) -> None:
