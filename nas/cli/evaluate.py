@@ -1,13 +1,12 @@
 """``nas evaluate``: PSNR and SSIM of a network beside bicubic, image by image."""
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas.cli.architectures import Arch, find
-from nas.cli.data import located
+from nas.cli.data import finite, located
 from nas.cli.options import Data, Database, Device, Json, Weights
 from nas.cli.output import columns, emit, fixed, rows, say
 
@@ -55,13 +54,13 @@ def evaluate(
 def figures(quality: "Quality", bicubic: "Quality") -> dict[str, Any]:
     """Both qualities as a document; the PSNR of an image that is restored without a fault is null."""
     return {
-        "psnr_db": _finite(quality.psnr_db),
+        "psnr_db": finite(quality.psnr_db),
         "ssim": quality.ssim,
-        "bicubic_psnr_db": _finite(bicubic.psnr_db),
+        "bicubic_psnr_db": finite(bicubic.psnr_db),
         "bicubic_ssim": bicubic.ssim,
-        "per_image": {name: _finite(value) for name, value in quality.per_image.items()},
+        "per_image": {name: finite(value) for name, value in quality.per_image.items()},
         "ssim_per_image": quality.ssim_per_image,
-        "bicubic_per_image": {name: _finite(value) for name, value in bicubic.per_image.items()},
+        "bicubic_per_image": {name: finite(value) for name, value in bicubic.per_image.items()},
         "bicubic_ssim_per_image": bicubic.ssim_per_image,
     }
 
@@ -78,7 +77,3 @@ def beside_bicubic(document: dict[str, Any]) -> "Table":
 def _row(name: str, psnr_db: float | None, floor_db: float | None, ssim: float, floor: float) -> tuple[str | None, ...]:
     gain = None if psnr_db is None or floor_db is None else f"{psnr_db - floor_db:+.2f}"
     return name, fixed(psnr_db), fixed(floor_db), gain, fixed(ssim, 4), fixed(floor, 4)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -50,10 +50,34 @@ def test_a_folder_becomes_a_data_set(nas: Nas, photographs: Path) -> None:
     assert len(document["train"]) + len(document["validation"]) == 3
     assert [one["name"] for one in document["skipped"]] == ["notes.png"]
     assert nas("data", "list", "--json").document == [
-        {"name": "embedded", "path": None},
-        {"name": "holiday", "path": str(photographs)},
+        {"name": "embedded", "path": None, "files": 7},
+        {"name": "holiday", "path": str(photographs), "files": 4},
     ]
     assert nas("data", "check", "holiday", "--json").document == document
+    assert document["sizes"]["validation"]["largest"] == [96, 96]
+    assert document["sizes"]["train"]["pixels"] + document["sizes"]["validation"]["pixels"] == 3 * 96 * 96
+    assert (document["split"], document["mapped"]) == ("content", None)
+
+
+def test_a_check_says_where_photographs_are_kept_and_how_many_are_bad(
+    nas: Nas, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    nas("data", "add", "holiday", str(photographs))
+    assert "on the device (0 MB)" in nas("data", "check", "holiday", "--device", "cpu").out
+    monkeypatch.setenv("NAS_IMAGE_MEMORY_MB", "0.01")
+    monkeypatch.setattr("nas.cli.data.MOST_SKIPPED", 0)
+    shown = nas("data", "check", "holiday", "--device", "cpu", "--scale", "3").out
+    assert f"mapped from files in {tmp_path}/cache/nas/images/" in shown
+    assert "1 more; --json names them all" in shown
+    assert "96x96 to 96x96" in shown
+
+
+def test_a_folder_that_is_gone_is_listed_as_missing(nas: Nas, photographs: Path) -> None:
+    nas("data", "add", "holiday", str(photographs))
+    photographs.rename(photographs.with_name("elsewhere"))
+    assert nas("data", "list", "--json").document[1]["files"] is None
+    assert "missing" in nas("data", "list").out
 
 
 @pytest.mark.parametrize("name", ["../x", "Has Space", "", "embedded"])
