@@ -6,7 +6,8 @@ So a result outlives the coordinator: whatever an actor finished is in the store
 import importlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 from nas.costing import counts
@@ -77,6 +78,10 @@ class Actor:
         """Measure an architecture, unless an equal measurement is known."""
         return _guarded(lambda: self._latency(Architecture(document)))
 
+    def forecasts(self, documents: list[dict[str, Any]]) -> Result:
+        """Foresee latencies from what the store holds of this search's setup; an error when that is too little."""
+        return _guarded(lambda: {"forecasts": self._forecasts([Architecture(one) for one in documents])})
+
     def quality(self, document: dict[str, Any], rung: int) -> Result:
         """Train an architecture up to a rung, unless an equal training is known."""
         return _guarded(lambda: self._quality(Architecture(document), rung))
@@ -114,6 +119,21 @@ class Actor:
         if found.error:
             raise MeasurementError(found.error)
         return found.metrics
+
+    def _forecasts(self, wanted: Sequence[Architecture]) -> list[dict[str, float] | None]:
+        from nas.evaluate.latency.predictor import NoPredictionError, Predictor
+
+        with self._store.reading() as session:
+            known = measurements.comparable(session, self._backend.latency_setup())
+        predictor = Predictor.fit([(Architecture(one.document), one.ratio) for one in known])
+        found: list[dict[str, float] | None] = []
+        for architecture in wanted:
+            try:
+                found.append(asdict(predictor.predict(architecture)))
+            except NoPredictionError as unknown:
+                LOG.info("%s is not foreseen: %s", architecture.hash, unknown)
+                found.append(None)
+        return found
 
     def _quality(self, architecture: Architecture, rung: int) -> dict[str, Any]:
         key = self._backend.quality_key(architecture, rung)

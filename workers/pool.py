@@ -1,14 +1,16 @@
 """The search's evaluator: hands architectures to actors and results back as they come."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nas.errors import MeasurementError
 from nas.language import Architecture
-from nas.search.records import Result, Results
+from nas.search.records import Forecast, Result, Results
 from workers.cluster import Team
 
+LOG = logging.getLogger(__name__)
 POLL_S = 0.2
 FORGET_S = 5.0
 MOST_DEATHS = 2
@@ -53,6 +55,16 @@ class Pool:
         call: Call = lambda actor, index: actor.quality.remote(documents[index], rung)  # noqa: E731
         return self._all(self._team.trainers, len(documents), call, training=True)
 
+    def forecasts(self, architectures: Sequence[Architecture]) -> Sequence[Forecast | None]:
+        """Foresee latencies from what the store holds; see ``nas.search.records.Forecaster``."""
+        documents = [architecture.to_dict() for architecture in architectures]
+        call: Call = lambda actor, _: actor.forecasts.remote(documents)  # noqa: E731
+        for _, result in self._all(self._team.latency, 1, call, training=False):
+            if not result.error:
+                return [Forecast(**found) if found else None for found in result.metrics["forecasts"]]
+            LOG.warning("no latency is foreseen: %s", result.error)
+        return [None] * len(documents)
+
     def decided(self, architectures: Sequence[Architecture]) -> None:
         """Let all machines drop their checkpoints of these."""
         import ray
@@ -64,7 +76,7 @@ class Pool:
     def _all(self, actors: list[Any], count: int, call: Call, *, training: bool) -> Results:
         """Yield the results of ``count`` calls as they come, one call at a time on each actor."""
         import ray
-        from ray.exceptions import RayActorError
+        from ray.exceptions import RayActorError, RayTaskError
 
         waiting, idle = deque(range(count)), deque(range(len(actors)))
         ready: deque[tuple[int, Result]] = deque()
@@ -85,6 +97,8 @@ class Pool:
                 idle.append(place)
                 try:
                     ready.append((index, ray.get(reference)))
+                except RayTaskError as error:  # the store's; its own words say more than a trace through Ray
+                    raise error.cause from None
                 except RayActorError as error:
                     actors[place] = self._team.another(training=training)
                     deaths[index] = deaths.get(index, 0) + 1

@@ -45,7 +45,7 @@ def _part(kind: str, payload: dict[str, Any]) -> float:
     state, metrics = payload["state"], payload["metrics"]
     if state == "running":
         return MEASURED if "latency_ms" in metrics else 0.0
-    turned_away = state in TURNED_AWAY and "latency_ms" not in metrics
+    turned_away = state in TURNED_AWAY and not {"latency_ms", "latency_predicted"} & metrics.keys()
     return 0.0 if turned_away or not metrics else 1.0
 
 

@@ -6,6 +6,7 @@ happened.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from optuna.trial import TrialState
 
@@ -15,12 +16,15 @@ from nas.search.baseline import Baseline
 from nas.search.judge import Judge
 from nas.search.problem import Problem
 from nas.search.proposer import Proposer
-from nas.search.records import Evaluator, Journal, Result, State, Trial
+from nas.search.records import Evaluator, Forecast, Forecaster, Journal, Result, State, Trial
 from nas.search.rungs import survivors
 from nas.search.study import Study, Verdict
 
 BATCH = 32
 """Trials that are written together while a wave is asked for."""
+
+MEASURED, FORESEEN = "latency_ms", "latency_predicted"
+"""Metrics that a trial has once its latency is measured, and once it was foreseen (None: nothing was to be said)."""
 
 
 class Engine:
@@ -30,10 +34,14 @@ class Engine:
         problem: What is searched.
         evaluator: Measures and trains.
         journal: Holds the trials so far, and takes what is found.
+        forecaster: Foresees latencies; what it puts far over a bound is not measured. None measures everything.
     """
 
-    def __init__(self, problem: Problem, evaluator: Evaluator, journal: Journal) -> None:
+    def __init__(
+        self, problem: Problem, evaluator: Evaluator, journal: Journal, forecaster: Forecaster | None = None
+    ) -> None:
         self._problem, self._evaluator, self._journal = problem, evaluator, journal
+        self._forecaster = forecaster
         self._judge = Judge(problem)
         self._baseline = Baseline(problem, self._judge, evaluator, journal)
         self._study = Study(problem.space, problem.sampler, problem.maximise, seed=problem.seed, trials=problem.trials)
@@ -53,6 +61,7 @@ class Engine:
         self._baseline.measure()
         self._restore()
         while wave := self._next_wave():
+            self._sift(wave)
             self._screen(wave)
             self._climb(wave)
             self._tell(wave)
@@ -93,13 +102,41 @@ class Engine:
         self._trials += asked
         return asked
 
+    def _sift(self, wave: Sequence[Trial]) -> None:
+        """Settle without measuring what is foreseen to miss a bound even at the kind end of its interval.
+
+        What was foreseen is written for the whole wave before any of it is measured, and is never asked for again: a
+        search that goes on must not decide otherwise because more is known by then.
+        """
+        waiting = [trial for trial in wave if trial.state == "running" and not {*trial.metrics} & {MEASURED, FORESEEN}]
+        if self._forecaster is None or not self._judge.bounds_latency or not waiting:
+            return
+        for trial, forecast in zip(waiting, self._forecaster([*map(_architecture, waiting)]), strict=True):
+            trial.metrics = {**trial.metrics, FORESEEN: None if forecast is None else asdict(forecast)}
+            if forecast is not None:
+                self._judge_forecast(trial, forecast)
+        self._journal.update(waiting)
+
+    def _judge_forecast(self, trial: Trial, forecast: Forecast) -> None:
+        foreseen = self._judge.foreseen(trial.metrics, forecast)
+        missed = [text for text, violation in foreseen.items() if violation > 0]
+        if missed:
+            low, middle, high = (
+                self._judge.baseline_latency_ms * end for end in (forecast.low, forecast.ratio, forecast.high)
+            )
+            trial.state, trial.constraints = "infeasible", foreseen
+            trial.error = (
+                f"infeasible (predicted {middle:.3g} ms, {low:.3g} to {high:.3g} ms): "
+                f"it would miss {missed[0]}, so it was not measured."
+            )
+
     def _screen(self, wave: Sequence[Trial]) -> None:
         """Measure the latency of all that may be trained, equal deployed forms once, and one more published system."""
         waiting: dict[str, list[Trial]] = {}
         for trial in wave:
-            if trial.state == "running" and "latency_ms" not in trial.metrics:
+            if trial.state == "running" and MEASURED not in trial.metrics:
                 waiting.setdefault(trial.deployed_hash, []).append(trial)
-        groups = list(waiting.values())
+        groups = sorted(waiting.values(), key=_foreseen_ratio)
         names = self._baseline.next_systems(1 if groups else 0)
         systems = [self._problem.references.systems[name] for name in names]
         for index, result in self._evaluator.latencies([*(_architecture(group[0]) for group in groups), *systems]):
@@ -201,6 +238,12 @@ class Engine:
             judged(trial)
         except (MeasurementError, KeyError) as error:
             trial.state, trial.error = "failed", f"The result lacks a metric: {error}"
+
+
+def _foreseen_ratio(group: Sequence[Trial]) -> float:
+    """The fastest come first, so that a search that is stopped has measured those; the unknown come before all."""
+    forecast = group[0].metrics.get(FORESEEN)
+    return 0.0 if forecast is None else float(forecast["ratio"])
 
 
 def _architecture(trial: Trial) -> Architecture:

@@ -10,7 +10,9 @@ from nas.language import Architecture
 from nas.requests import METRIC_OF
 from nas.scoring import score_ratios
 from nas.search.problem import Problem
-from nas.search.records import Metrics
+from nas.search.records import Forecast, Metrics
+
+_OF_LATENCY = frozenset({"latency_ms", "latency_ratio", "score"})
 
 
 def costs(architecture: Architecture) -> Metrics:
@@ -39,10 +41,32 @@ class Judge:
         return {**metrics, "score": found.final, **parts}
 
     def violations(self, metrics: Mapping[str, Any]) -> dict[str, float]:
-        """Return by how much each bound is missed that can be decided from these metrics; at most 0 holds."""
-        known = {name for name, value in metrics.items() if _is_number(value)}
+        """Return by how much each bound is missed that can be decided from these metrics; at most 0 holds.
+
+        Latency is taken as ``values`` takes it.
+        """
+        paired = self._paired(metrics)
+        known = {name for name, value in paired.items() if _is_number(value)}
         decided = [bound for bound in self._problem.requirements if bound.metrics <= known]
-        return {bound.text: bound.violation(metrics) for bound in decided}
+        return {bound.text: bound.violation(paired) for bound in decided}
+
+    @property
+    def bounds_latency(self) -> bool:
+        """Whether some bound can be foreseen to be missed once a latency is foreseen."""
+        return any(bound.metrics & _OF_LATENCY for bound in self._problem.requirements)
+
+    def foreseen(self, metrics: Mapping[str, Any], forecast: Forecast) -> dict[str, float]:
+        """Return ``violations`` as they are at the end of the forecast's interval that is kinder to each bound."""
+        ends = [
+            self.violations(self.scored({**metrics, "latency_ratio": end})) for end in (forecast.low, forecast.high)
+        ]
+        return {text: min(end[text] for end in ends) for text in ends[0]}
+
+    def _paired(self, metrics: Mapping[str, Any]) -> Metrics:
+        """Return the metrics with the latency that its ratio gives in this search, where there is a ratio."""
+        if not _is_number(metrics.get("latency_ratio")):
+            return {**metrics}
+        return {**metrics, "latency_ms": metrics["latency_ratio"] * self.baseline_latency_ms}
 
     def values(self, metrics: Mapping[str, Any]) -> dict[str, float]:
         """Return the objective values, in their natural direction.
@@ -53,16 +77,16 @@ class Judge:
         Raises:
             MeasurementError: One of them was not measured.
         """
-        drift_free = {**metrics, "latency_ms": metrics.get("latency_ratio", math.nan) * self.baseline_latency_ms}
+        paired = self._paired({**metrics, "latency_ms": None})
         values: dict[str, float] = {}
         for name in self._problem.objectives:
-            value = drift_free.get(METRIC_OF[name])
+            value = paired.get(METRIC_OF[name])
             if not _is_number(value):
                 raise MeasurementError(
                     f"The objective {name} needs {METRIC_OF[name]}, which was not measured on this device; "
                     "choose other objectives or another device."
                 )
-            values[name] = float(drift_free[METRIC_OF[name]])
+            values[name] = float(paired[METRIC_OF[name]])
         return values
 
     def point(self, values: Mapping[str, float]) -> Sequence[float]:

@@ -1,6 +1,6 @@
 """What passes between a search and the world: trials, results, and the two things it is given to work with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -59,6 +59,20 @@ class Result:
 
 Results = Iterator[tuple[int, Result]]
 """Position in the sequence that was given, and its result, in the order in which they finish."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Where the latency of something that was not measured is expected; it sifts candidates and is never a result."""
+
+    ratio: float
+    """To the baseline's latency."""
+    low: float
+    high: float
+
+
+Forecaster = Callable[[Sequence[Architecture]], Sequence[Forecast | None]]
+"""Foresees latencies from what was measured before; None where too little is known."""
 
 
 class Evaluator(Protocol):

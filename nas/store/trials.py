@@ -193,11 +193,13 @@ def by_hash(session: Session, search_id: str, architecture: str) -> Trial | None
 def spent(session: Session, search_ids: Iterable[str]) -> dict[str, int]:
     """How much of its budget each search has spent.
 
-    Trials that ended count, but not duplicates, nor those that were forbidden before anything was measured.
+    Trials that ended count, but not duplicates, nor those that were forbidden by their cost, before their latency was
+    measured or foreseen.
     """
     ids = list(search_ids)
-    measured = type_coerce(Trial.metrics, Text).contains('"latency_ms":')
-    counting = or_(Trial.state.in_(("complete", "pruned", "failed")), and_(Trial.state == "infeasible", measured))
+    metrics = type_coerce(Trial.metrics, Text)
+    timed = or_(metrics.contains('"latency_ms":'), metrics.contains('"latency_predicted":'))
+    counting = or_(Trial.state.in_(("complete", "pruned", "failed")), and_(Trial.state == "infeasible", timed))
     query = select(Trial.search_id, func.count()).where(Trial.search_id.in_(ids), counting).group_by(Trial.search_id)
     return dict.fromkeys(ids, 0) | dict(session.execute(query).all())
 

@@ -6,6 +6,7 @@ import pytest
 from nas.errors import MeasurementError
 from nas.language import load_architecture, parse_requirement
 from nas.search.judge import Judge, costs
+from nas.search.records import Forecast
 from tests.unit.search.table import ALL_OBJECTIVES, problem
 
 METRICS = {"latency_ms": 12.0, "latency_ratio": 0.5, "psnr_db": 24.0}
@@ -45,12 +46,12 @@ def test_an_objective_without_a_number_is_an_error_that_names_it(value: float | 
 
 
 def test_only_bounds_whose_metrics_are_known_are_decided() -> None:
-    bounds = tuple(parse_requirement(text) for text in ("params <= 1000", "latency_ms <= 10", "psnr_db >= 23"))
+    bounds = tuple(parse_requirement(text) for text in ("params <= 1000", "latency_ms <= 8", "psnr_db >= 23"))
     judged = judge(requirements=bounds)
     assert list(judged.violations(costs(load_architecture("system:EMSR")))) == ["params <= 1000"]
     assert judged.violations(measured()) == {
         "params <= 1000": pytest.approx(275.192),
-        "latency_ms <= 10": pytest.approx(0.2),
+        "latency_ms <= 8": pytest.approx(0.25),
         "psnr_db >= 23": pytest.approx(-1 / 23),
     }
 
@@ -59,3 +60,16 @@ def test_a_bound_that_this_device_cannot_measure_is_refused() -> None:
     judged = judge(requirements=(parse_requirement("energy_mj <= 5"),))
     with pytest.raises(MeasurementError, match=r"energy_mj <= 5.*not measured on this device"):
         judged.check_measured(measured())
+
+
+def test_a_bound_on_latency_is_held_against_the_paired_one() -> None:
+    made = judge(requirements=(parse_requirement("latency_ms <= 11"),))
+    assert made.violations({**METRICS, "latency_ms": 99.0})["latency_ms <= 11"] <= 0  # 0.5 x 20 ms
+    assert made.violations({"latency_ms": 99.0}) == {"latency_ms <= 11": 8.0}
+
+
+def test_a_forecast_misses_a_bound_only_where_both_ends_do() -> None:
+    made = judge(requirements=(parse_requirement("latency_ms <= 10"), parse_requirement("latency_ms >= 20")))
+    near = made.foreseen(measured(), Forecast(0.6, 0.45, 0.75))
+    assert near == pytest.approx({"latency_ms <= 10": -0.1, "latency_ms >= 20": 0.25})
+    assert made.foreseen(measured(), Forecast(0.9, 0.6, 1.2))["latency_ms <= 10"] == pytest.approx(0.2)
