@@ -1,28 +1,25 @@
 """``nas measure``: latency beside the baseline in the same window."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas.cli.architectures import find
+from nas.cli.measuring import BASELINE, Engine, Images, MemoryFormat, Precision, Protocol, Threads, protocol_for
 from nas.cli.options import Database, Device, Json
-from nas.cli.output import bar, columns, emit, rows, say
-from nas.errors import DataError, MeasurementError
+from nas.cli.output import Bar, bar, columns, emit, fixed, rows, say
+from nas.cli.stores import opened
+from nas.errors import MeasurementError
 
 if TYPE_CHECKING:
-    from nas.evaluate.latency import Screen
+    from rich.table import Table
+
+    from nas.cli.measured import Bench, Entry
     from nas.language import Architecture
 
 commands = typer.Typer()
-BASELINE = "system:EFDN"
 Archs = Annotated[list[str], typer.Argument(metavar="ARCH...", help="Files, system:NAME, or hashes of candidates.")]
-Protocol = Annotated[Literal["screen"], typer.Option("--protocol", help="How to measure.")]
-Precision = Annotated[Literal["fp32", "tf32", "fp16", "bf16"], typer.Option("--precision", help="Number format.")]
-Images = Annotated[
-    Path | None,
-    typer.Option("--images", metavar="DIR", help="Measure at the sizes of these low-resolution pictures."),
-]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again what the store knows already.")]
 
 
 @commands.command("measure")
@@ -33,71 +30,102 @@ def measure(
     protocol: Protocol = "screen",
     device: Device = "auto",
     precision: Precision = "fp32",
+    memory_format: MemoryFormat = "contiguous",
+    engine: Engine = "eager",
+    threads: Threads = None,
     images: Images = None,
+    fresh: Fresh = False,
     as_json: Json = False,
 ) -> None:
-    """Measure the latency of networks, each as a ratio to the baseline in the same window."""
-    wanted = [(text, find(text, database)) for text in archs]
-    from nas.evaluate.latency import Screen, Settings
+    """Measure the latency of networks, each as a ratio to the baseline in the same window.
 
-    sides = None if images is None else sizes(images)
-    screen = {"screen": Screen}[protocol](device, sizes=sides, settings=Settings(precision))
-    documents: list[dict[str, Any]] = []
+    What the store holds of the very same key answers at once; every new measurement is kept beside the earlier ones.
+    """
+    wanted = [(text, find(text, database)) for text in archs]
+    chosen = protocol_for(
+        protocol,
+        device=device,
+        precision=precision,
+        memory_format=memory_format,
+        engine=engine,
+        threads=threads,
+        images=images,
+    )
+    from nas.cli.measured import Bench, described
+
+    with opened(database) as store:
+        entries = every(wanted, Bench(store, chosen, BASELINE, fresh=fresh))
+    documents = described(entries)
+    emit(documents, as_json=as_json, table=lambda: table(documents))
+    comment(entries)
+    failed = [one for one in entries if one.status == "failed"]
+    if failed:
+        raise MeasurementError(f"{len(failed)} of {len(entries)} networks could not be measured.")
+
+
+def every(wanted: "list[tuple[str, Architecture]]", bench: "Bench") -> "list[Entry]":
+    """Measure one after the other, with a bar that also moves within a measurement of several processes."""
+    entries: list[Entry] = []
     with bar("Measuring", total=len(wanted)) as progress:
         for text, architecture in wanted:
             progress.note(text)
-            documents.append({"name": text, **measured(architecture, screen)})
-            progress.to(len(documents))
-    table = columns("network", "ms", "95 %", "of baseline", "95 %", "MB", "load", "status")
-    emit(documents, as_json=as_json, table=lambda: rows(table, (shown(one) for one in documents)))
-    failed = [one for one in documents if one["status"] == "failed"]
-    if failed:
-        raise MeasurementError(f"{failed[0]['name']} could not be measured: {failed[0]['reason']}")
+            entries.append(bench.entry(text, architecture, part_of(progress, len(entries))))
+            progress.to(len(entries))
+    return entries
 
 
-def measured(architecture: "Architecture", screen: "Screen") -> dict[str, Any]:
-    """The measurement of one network, with its hashes."""
-    from nas import networks
-    from nas.language import load_architecture
-
-    baseline = networks.build(load_architecture(BASELINE))
-    found = screen.measure(networks.build(architecture), baseline)
-    return {"hash": architecture.hash, "deployed_hash": architecture.deployed_hash, **found.to_dict()}
+def part_of(progress: Bar, done: int) -> Any:
+    """Moves the bar within the network that follows ``done`` others."""
+    return lambda part, total: progress.to(done + part / total)
 
 
-def sizes(folder: Path) -> list[tuple[int, int]]:
-    """Height and width of every picture in ``folder``."""
-    from PIL import Image, UnidentifiedImageError
+def comment(entries: "list[Entry]") -> None:
+    """Say on stderr why numbers are missing or doubtful, what changed, and what was not measured now."""
+    for one in entries:
+        if one.reason:
+            say(f"{one.name}: {one.reason}")
+        if one.change is not None and one.change.drifted:
+            say(f"{one.name}: {one.change.sentence()}.")
+    cached = sum(one.cached for one in entries)
+    if cached:
+        say(f"{cached} of {len(entries)} answered from the store; --fresh measures again.")
 
-    found: list[tuple[int, int]] = []
-    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
-        try:
-            with Image.open(file) as picture:
-                found.append((picture.height, picture.width))
-        except (UnidentifiedImageError, IsADirectoryError):
-            say(f"Left out {file.name}: it is no picture.")
-    if not found:
-        raise DataError(f"The folder {str(folder)!r} holds no readable picture; give one of PNG, JPEG or WebP files.")
-    return found
+
+TITLES = ("network", "ms", "95 %", "of baseline", "95 %", "than baseline", "than the best", "MB", "load", "flags")
+
+
+def table(documents: list[dict[str, Any]]) -> "Table":
+    """The document of ``nas measure --json`` as a table."""
+    return rows(columns(*TITLES, title=caption(documents)), (shown(one) for one in documents))
+
+
+def caption(documents: list[dict[str, Any]]) -> str | None:
+    """Where and how all of it was measured."""
+    one = next((one for one in documents if "device" in one), None)
+    if one is None:
+        return None
+    how = one["settings"]
+    words = [one["protocol"], how["precision"], how["memory_format"], how["engine"]]
+    threads = [f"{one['threads']} threads"] if one["device"]["kind"] == "cpu" else []
+    return (
+        f"On {one['device']['name']}: {', '.join([*words, *threads])}; as a ratio to {BASELINE.removeprefix('system:')}"
+    )
 
 
 def shown(one: dict[str, Any]) -> tuple[str | None, ...]:
     """One measurement as a row."""
     return (
         one["name"],
-        number(one["latency_ms"]),
-        interval(one["interval_ms"]),
-        number(one["ratio"]),
-        interval(one["ratio_interval"]),
-        number(one["memory_mb"], 1),
-        number(one["load"], 1),
-        one["status"],
+        fixed(one.get("latency_ms"), 3),
+        interval(one.get("interval_ms")),
+        fixed(one.get("ratio"), 3),
+        interval(one.get("ratio_interval")),
+        one["than_baseline"],
+        one["than_best"],
+        fixed(one.get("memory_mb"), 1),
+        fixed(one.get("load"), 1),
+        ", ".join(one["flags"]) or "ok",
     )
-
-
-def number(value: float | None, digits: int = 3) -> str | None:
-    """A figure to so many digits after the point."""
-    return None if value is None else f"{value:.{digits}f}"
 
 
 def interval(bounds: list[float] | None) -> str | None:

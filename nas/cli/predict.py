@@ -1,0 +1,110 @@
+"""``nas predict``: where the latency of networks is expected, from what was measured on this device before."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nas.cli.architectures import find
+from nas.cli.measuring import BASELINE, Engine, Images, MemoryFormat, Precision, Protocol, Threads, protocol_for
+from nas.cli.options import Database, Device, Json
+from nas.cli.output import columns, emit, fixed, rows
+from nas.cli.stores import opened
+from nas.errors import MeasurementError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nas.evaluate.latency.predictor import Predictor
+    from nas.language import Architecture
+
+commands = typer.Typer()
+Archs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ARCH]...", help="Files, system:NAME, or hashes; none: only what the predictor is worth."),
+]
+
+
+@commands.command("predict")
+def predict(
+    *,
+    database: Database,
+    archs: Archs = None,
+    protocol: Protocol = "screen",
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    memory_format: MemoryFormat = "contiguous",
+    engine: Engine = "eager",
+    threads: Threads = None,
+    images: Images = None,
+    as_json: Json = False,
+) -> None:
+    """Predict latency ratios from the store's own measurements of one setup; a prediction is never a result.
+
+    Refused when too few networks were measured with this setup, or when FLOPs alone predict as well.
+    """
+    wanted = [(text, find(text, database)) for text in archs or []]
+    chosen = protocol_for(
+        protocol,
+        device=device,
+        precision=precision,
+        memory_format=memory_format,
+        engine=engine,
+        threads=threads,
+        images=images,
+    )
+    from nas.evaluate.latency.predictor import Predictor
+    from nas.language import Architecture, load_architecture
+    from nas.store import measurements
+
+    setup = chosen.key("", load_architecture(BASELINE).deployed_hash)
+    with opened(database) as store, store.reading() as session:
+        known = measurements.comparable(session, setup)
+    predictor = Predictor.fit([(Architecture(one.document), one.ratio) for one in known])
+    measured = {one.deployed_hash: one.ratio for one in known}
+    predictions = [one_prediction(text, found, predictor, measured) for text, found in wanted]
+    document = {"protocol": chosen.id, "setup": setup, "worth": predictor.worth.to_dict(), "predictions": predictions}
+    emit(document, as_json=as_json, table=lambda: table(document))
+    unknown = [one for one in predictions if one["reason"]]
+    if unknown:
+        raise MeasurementError(f"{unknown[0]['name']} cannot be predicted: {unknown[0]['reason']}")
+
+
+def one_prediction(
+    name: str, architecture: "Architecture", predictor: "Predictor", measured: dict[str, float]
+) -> dict[str, Any]:
+    """The predicted ratio of one network, or why there is none; beside what was measured of it."""
+    from dataclasses import asdict
+
+    from nas.evaluate.latency.predictor import NoPredictionError
+
+    named = {"name": name, "hash": architecture.hash, "deployed_hash": architecture.deployed_hash}
+    known = {"measured_ratio": measured.get(architecture.deployed_hash)}
+    try:
+        return {**named, **asdict(predictor.predict(architecture)), "reason": "", **known}
+    except NoPredictionError as error:
+        return {**named, "ratio": None, "low": None, "high": None, "reason": str(error), **known}
+
+
+def table(document: dict[str, Any]) -> "Table":
+    """The document of ``nas predict --json`` as a table."""
+    shown = columns("network", "predicted, of baseline", "95 %", "measured", title=caption(document["worth"]))
+    return rows(
+        shown,
+        (
+            (
+                one["name"],
+                fixed(one["ratio"], 3),
+                f"{one['low']:.3f} to {one['high']:.3f}" if one["low"] is not None else None,
+                fixed(one["measured_ratio"], 3),
+            )
+            for one in document["predictions"]
+        ),
+    )
+
+
+def caption(worth: dict[str, Any]) -> str:
+    """What the predictor is worth, in words."""
+    return (
+        f"Learned from {worth['rows']} networks; on networks left out: error {worth['mape']:.1%}, rank correlation "
+        f"{worth['spearman']:.2f} (FLOPs alone: {worth['flops_mape']:.1%}, {worth['flops_spearman']:.2f})"
+    )
