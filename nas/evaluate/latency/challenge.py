@@ -1,21 +1,22 @@
 """The challenge's own protocol, for leaderboards: fresh processes, no warm-up, every image once, the plain mean."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import torch
 from torch import nn
 
-from nas.evaluate.latency.fresh import Job, run_fresh
+from nas.errors import RequestError
+from nas.evaluate.latency.failures import size_error
+from nas.evaluate.latency.job import Answer, Ask
 from nas.evaluate.latency.measurement import Measurement
 from nas.evaluate.latency.plan import LeaseOf, Plan
-from nas.evaluate.latency.protocol import size_error
-from nas.evaluate.latency.readings import unavailable
-from nas.evaluate.latency.report import with_extras, with_walks
+from nas.evaluate.latency.process import ask_fresh
+from nas.evaluate.latency.protocol import Progress, silent
+from nas.evaluate.latency.report import with_answer, with_walks
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.warmup import BASELINE, CANDIDATE
 
 RUNS = 5
+LIMIT_S = 300.0
 
 
 class Challenge:
@@ -27,12 +28,14 @@ class Challenge:
     Args:
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
         sizes: (height, width) of the low-resolution images in file order; see ``Plan``.
-        settings: Precision, layout and engine; the challenge's own is ``tf32`` on Ampere and later.
+        settings: Precision and memory format; the challenge's own is ``tf32`` on Ampere and later.
+        threads: Of the processor; None takes torch's.
         limit_s: Seconds after which a process is killed.
         lease: See ``Plan``; it is held from the first process to the last.
+        ask: Who does the jobs; a fresh process each.
 
     Raises:
-        RequestError: The device, a size or the precision cannot be.
+        RequestError: The device, a size or the settings cannot be, or the engine is not the challenge's.
     """
 
     id = "challenge/1"
@@ -43,42 +46,38 @@ class Challenge:
         *,
         sizes: Sequence[tuple[int, int]] | None = None,
         settings: Settings | None = None,
-        limit_s: float = 300.0,
+        threads: int | None = None,
+        limit_s: float | None = None,
         lease: LeaseOf | None = None,
+        ask: Ask = ask_fresh,
     ) -> None:
-        self.plan = Plan(device, sizes=sizes, settings=settings, lease=lease)
-        self._limit_s = limit_s
+        self.plan = Plan(device, sizes=sizes, settings=settings, threads=threads, lease=lease)
+        if (engine := self.plan.settings.engine) != "eager":
+            raise RequestError(f"The challenge runs networks eagerly, not by {engine!r}; use the protocol strict.")
+        self._limit_s = self.plan.limit_s(limit_s, LIMIT_S)
+        self._ask = ask
 
     def key(self, deployed_hash: str, baseline_hash: str) -> str:
         """The key of what ``measure`` would return, known before measuring."""
         return self.plan.key(self.id, deployed_hash, baseline_hash)
 
-    def measure(self, network: nn.Module, baseline: nn.Module) -> Measurement:
+    def measure(self, network: nn.Module, baseline: nn.Module, progress: Progress = silent) -> Measurement:
         """Measures a deployed network beside the baseline; see ``LatencyProtocol``."""
-        return self.plan.measured(self.id, lambda facts, held: self._measure(facts, (network, baseline), held))
 
-    def _measure(self, facts: Measurement, networks: Sequence[nn.Module], held: int | None) -> Measurement:
-        candidate: list[list[float]] = []
-        baseline: list[list[float]] = []
-        peak_bytes = 0
-        for _ in range(RUNS):
-            answer, other = (self._walk(who, n, held) for who, n in zip((CANDIDATE, BASELINE), networks, strict=True))
-            if answer["size"] != other["size"]:
-                raise size_error(answer["size"], other["size"])
-            candidate.append(answer["times_ms"])
-            baseline.append(other["times_ms"])
-            peak_bytes = answer["peak_bytes"]
-        why = unavailable("unsupported: the challenge's protocol does not measure it")
-        return with_extras(with_walks(facts, candidate, baseline), peak_bytes=peak_bytes, energy_mj=why, graph_ms=why)
+        def work(facts: Measurement, held: int | None) -> Measurement:
+            walks: list[tuple[Answer, Answer]] = []
+            for run in range(RUNS):
+                mine, other = self._walk(CANDIDATE, network, held), self._walk(BASELINE, baseline, held)
+                if mine["size"] != other["size"]:
+                    raise size_error(mine["size"], other["size"])
+                walks.append((mine, other))
+                progress(run + 1, RUNS)
+            found = with_walks(
+                facts, [mine["times_ms"] for mine, _ in walks], [other["times_ms"] for _, other in walks]
+            )
+            return with_answer(found, walks[0][0], last=walks[-1][1])
 
-    def _walk(self, who: str, network: nn.Module, held: int | None) -> dict[str, Any]:
-        job = Job(
-            work="walk",
-            device=str(self.plan.device),
-            settings=self.plan.settings,
-            shapes=self.plan.shapes,
-            threads=torch.get_num_threads(),
-            limit_s=self._limit_s,
-            who=who,
-        )
-        return run_fresh(job, [network], inherit=held)
+        return self.plan.measured(self.id, work)
+
+    def _walk(self, who: str, network: nn.Module, held: int | None) -> Answer:
+        return self._ask(self.plan.job("walk", limit_s=self._limit_s, who=who), [network], held)

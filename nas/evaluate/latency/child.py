@@ -1,66 +1,171 @@
-"""The fresh process of a protocol: reads its job, does it, writes the answer.
+"""The measuring process: takes jobs from the process that started it, one after the other, and answers.
 
-Started by ``fresh.run_fresh`` as ``python -m nas.evaluate.latency.child FOLDER``.
+Started by ``process.Measurer`` as ``python -m nas.evaluate.latency.child DESCRIPTOR``. It ends when that process does,
+so that neither a hung network nor a lease outlives who asked for it.
 """
 
+import gc
+import io
 import json
 import math
+import os
+import select
 import signal
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from nas.evaluate.latency.conditions import conditions_of
 from nas.evaluate.latency.device import resolve
-from nas.evaluate.latency.fresh import ANSWER, NETWORKS, REQUEST, Job
-from nas.evaluate.latency.protocol import NetworkError, blaming
+from nas.evaluate.latency.energy import energy_of_image_mj
+from nas.evaluate.latency.failures import NetworkError, blaming
+from nas.evaluate.latency.job import Answer, Job
+from nas.evaluate.latency.probe import probe_mhz
+from nas.evaluate.latency.readings import Reading, unavailable
+from nas.evaluate.latency.replay import replay_ms
 from nas.evaluate.latency.timers import timer_for
 from nas.evaluate.latency.walk import walk
-from nas.evaluate.latency.warmup import CANDIDATE, prepare, warm_up
-from nas.evaluate.latency.window import calmest, windows_until_calm
+from nas.evaluate.latency.warmup import CANDIDATE, Prepared, prepare, warm_up
+from nas.evaluate.latency.window import windows_until_calm
+
+_EXTRAS = unavailable("unsupported: measured by the screen protocol and by the first process of the strict one")
 
 
-def window(job: Job, networks: list[nn.Module]) -> dict[str, Any]:
-    """Times a candidate beside a baseline: the calmest window, how many were void, peak memory."""
+def window(job: Job, networks: Sequence[nn.Module]) -> Answer:
+    """Times a candidate beside a baseline: windows until one is calm, peak memory, energy, a CUDA graph."""
     device = resolve(job.device)
     timer = timer_for(device)
-    rivals = prepare(networks[0], networks[1], settings=job.settings, shapes=job.shapes, device=device)
-    peak_bytes = warm_up(timer, rivals)
+    prepared = prepare(networks[0], networks[1], settings=job.settings, shapes=job.shapes, device=device)
+    peak_bytes = warm_up(timer, prepared)
     with blaming(CANDIDATE):
-        windows = windows_until_calm(timer, rivals, job.rule, conditions_of(device))
-    if invalid := windows[-1].invalid:
-        raise NetworkError(invalid)
-    voided = sum(each.void for each in windows)
-    return {"window": asdict(calmest(windows)), "voided": voided, "peak_bytes": peak_bytes}
+        wall_s, busy_s = time.monotonic(), time.process_time()
+        windows = windows_until_calm(timer, prepared.rivals, job.rule, conditions_of(device))
+        share = (time.process_time() - busy_s) / ((time.monotonic() - wall_s) * job.threads)
+        return {
+            "windows": [asdict(window) for window in windows],
+            "peak_bytes": peak_bytes,
+            "cpu_share": share if device.type == "cpu" else None,
+            **_extras(job, prepared, device),
+        }
 
 
-def walk_images(job: Job, networks: list[nn.Module]) -> dict[str, Any]:
+def _extras(job: Job, prepared: Prepared, device: torch.device) -> dict[str, Reading]:
+    if not job.extras:
+        return {"energy_mj": _EXTRAS, "graph_ms": _EXTRAS}
+    timer = timer_for(device)
+    return {
+        "energy_mj": energy_of_image_mj(timer, prepared.rivals, device),
+        "graph_ms": replay_ms(timer, prepared, device),
+    }
+
+
+def walk_images(job: Job, networks: Sequence[nn.Module]) -> Answer:
     """Runs one network over every image once, in file order."""
     with blaming(job.who):
         return walk(networks[0], job.shapes, settings=job.settings, device=resolve(job.device))
 
 
-WORKS: dict[str, Callable[[Job, list[nn.Module]], dict[str, Any]]] = {"window": window, "walk": walk_images}
+WORKS: dict[str, Callable[[Job, Sequence[nn.Module]], Answer]] = {"window": window, "walk": walk_images}
 
 
-def main(folder: Path) -> None:
-    """Does the job in a folder; the alarm ends it even when the process that started it is gone."""
-    job = Job.from_dict(json.loads((folder / REQUEST).read_text()))
-    signal.alarm(math.ceil(job.limit_s))
+def here(job: Job, networks: Sequence[nn.Module], lease: int | None = None) -> Answer:  # noqa: ARG001
+    """Does a job in this process, without a limit; for processes that are fresh themselves, and for tests.
+
+    Raises:
+        NetworkError: A network cannot be measured.
+    """
+    device, threads = resolve(job.device), torch.get_num_threads()
     torch.set_num_threads(job.threads)
-    networks = torch.load(folder / NETWORKS, weights_only=False)
     try:
         with job.settings.applied():
+            probe = [probe_mhz(device)]
             answer = WORKS[job.work](job, networks)
+            return answer | {"probe_mhz": [*probe, probe_mhz(device)]}
+    finally:
+        torch.set_num_threads(threads)
+
+
+def answered(job: Job, networks: bytes) -> Answer:
+    """The answer of a job, or why there is none."""
+    try:
+        with blaming(CANDIDATE):
+            received = torch.load(io.BytesIO(networks), weights_only=False)
+        return here(job, received)
     except NetworkError as error:
-        answer = {"failed": str(error)}
-    (folder / ANSWER).write_text(json.dumps(answer))
+        return {"failed": str(error)}
+
+
+@contextmanager
+def _limited(limit_s: float) -> Iterator[None]:
+    """The kernel ends this process some seconds after the limit, should its owner not."""
+    signal.alarm(math.ceil(limit_s) + 10)
+    yield
+    signal.alarm(0)
+
+
+@contextmanager
+def _leased(connection: Connection, leased: bool) -> Iterator[None]:
+    descriptor = recv_handle(connection) if leased else None
+    yield
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+def usable(device: torch.device) -> bool:
+    """Waits for work in flight and gives memory back; False when a network has ruined the device's context."""
+    gc.collect()
+    if device.type == "cuda":
+        try:
+            torch.cuda.synchronize(device)
+            torch.cuda.empty_cache()
+        except RuntimeError:
+            return False
+    return True
+
+
+def serve(connection: Connection) -> None:
+    """Does jobs until the other side closes, or a network has ruined this process."""
+    connection.send_bytes(b"ready")
+    while True:
+        try:
+            document = json.loads(connection.recv_bytes())
+            networks = connection.recv_bytes()
+        except EOFError:
+            return
+        leased = document.pop("leased")
+        job = Job.from_dict(document)
+        with _limited(job.limit_s), _leased(connection, leased):
+            answer = answered(job, networks)
+            still_usable = usable(resolve(job.device))
+        connection.send_bytes(json.dumps(answer).encode())
+        if not still_usable:
+            return
+
+
+def _end_with(descriptor: int) -> None:
+    """Ends this process once the other end of a socket is gone; asks for no other event than that."""
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    poll.poll()
+    os._exit(0)
+
+
+def main(descriptor: int) -> None:
+    """Serves the process at the other end of a socket."""
+    with suppress(OSError):  # when memory runs out, the kernel shall take this process and not its owner
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    threading.Thread(target=_end_with, args=(descriptor,), daemon=True).start()
+    serve(Connection(descriptor))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(int(sys.argv[1]))

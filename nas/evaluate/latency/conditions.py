@@ -9,6 +9,7 @@ import torch
 
 from nas.evaluate.latency.device import gpu
 from nas.evaluate.latency.nvml import SLOWDOWNS, Gpu, positive
+from nas.evaluate.latency.probe import probe_mhz
 from nas.evaluate.latency.readings import number
 
 LEAST_CLOCK = 0.97
@@ -78,15 +79,15 @@ def conditions_of(device: torch.device) -> Conditions:
     if device.type == "cpu":
         return Conditions(Snapshot)
     found = gpu(str(torch.cuda.get_device_properties(device).uuid))
-    return Conditions(lambda: gpu_snapshot(found))
+    return Conditions(lambda: gpu_snapshot(found, lambda: probe_mhz(device)))
 
 
-def gpu_snapshot(gpu: Gpu) -> Snapshot:
-    """The three readings of a GPU that decide over a pass."""
+def gpu_snapshot(gpu: Gpu, probe: Callable[[], float]) -> Snapshot:
+    """The three readings of a GPU that decide over a pass; where NVML refuses the clock, the probe finds it."""
     reasons = gpu.event_reasons()
     processes = number(gpu.processes())
     return Snapshot(
-        clock_mhz=number(gpu.read("nvmlDeviceGetClockInfo", 1, to=positive)),
+        clock_mhz=number(gpu.read("nvmlDeviceGetClockInfo", 1, to=positive)) or probe(),
         event_reasons=tuple(reasons) if isinstance(reasons, list) else (),
         processes=None if processes is None else int(processes),
     )

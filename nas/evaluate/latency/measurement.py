@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from nas.evaluate.latency.device import DeviceRecord
+from nas.evaluate.latency.engines import engine_version
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
 from nas.evaluate.latency.statistics import Verdict, verdict
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Rises when a change of this package changes what its numbers mean."""
 
 Status = Literal["ok", "unstable", "failed"]
@@ -57,6 +58,8 @@ class Measurement:
     """Relative change from the first half to the second."""
     drift_limit: float | None = None
     """The drift that would have voided the window."""
+    noise: float | None = None
+    """A/A noise of the device: by how much two halves of the window differ for no reason, relative."""
     voided: int = 0
     """Windows thrown away because the baseline drifted."""
     rounds: int = 0
@@ -73,15 +76,25 @@ class Measurement:
     without_first_ms: float | None = None
     """Challenge only: the mean without the first image of each run, which pays for the missing warm-up."""
     memory_mb: float | None = None
-    """Weights and the peak of one forward pass at the largest shape, in MB of 1e6 bytes."""
+    """Weights and the peak of one eager forward pass at the largest shape, whatever the engine, in MB of 1e6 bytes."""
     energy_mj: float | None = None
     """Energy of one image, in millijoules, the device's idle draw included."""
     host_ms: float | None = None
     """Like ``latency_ms``: until the host had enqueued the work."""
     graph_ms: float | None = None
-    """Replay of a CUDA graph at the largest shape."""
+    """Like ``latency_ms``: the replay of a CUDA graph."""
     launch_bound: bool | None = None
     """True when the graph is over 10 % faster than the eager run: the host sets the time."""
+    engine_version: str = ""
+    """What ran the network."""
+    device_before: DeviceRecord | None = None
+    """The device at the start; ``device`` is how it was left."""
+    probe_before_mhz: float | None = None
+    """Dependent steps a microsecond at the start: the SM clock on CUDA, a fixed share of the clock on the CPU."""
+    probe_after_mhz: float | None = None
+    """The same at the end."""
+    cpu_share: float | None = None
+    """On the CPU: processor time over wall time and threads; far below 1 others had the cores."""
     unavailable: dict[str, str] = field(default_factory=dict)
     """Why a field above is None."""
     samples_ms: dict[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
@@ -117,7 +130,9 @@ class Measurement:
         """The measurement that ``to_dict`` wrote."""
         plain = dict(document)
         plain["device"] = DeviceRecord.from_dict(document["device"])
-        plain["settings"] = Settings(**document["settings"])
+        if (before := document.get("device_before")) is not None:
+            plain["device_before"] = DeviceRecord.from_dict(before)
+        plain["settings"] = Settings.from_dict(document["settings"])
         plain["shapes"] = tuple(Shape(**shape) for shape in document["shapes"])
         plain |= {name: tuple(document[name]) for name in ("drops", "runs_ms", "runs_ratio")}
         for name in ("interval_ms", "ratio_interval"):
@@ -133,6 +148,7 @@ def measurement_key(
     protocol: str,
     device: DeviceRecord,
     settings: Settings,
+    threads: int,
     shapes: Sequence[Shape],
 ) -> str:
     """SHA-256 over everything a latency depends on; nothing less may answer for a measurement.
@@ -141,8 +157,9 @@ def measurement_key(
         deployed_hash: The network's hash in its deployed form.
         baseline_hash: The same of the baseline, since ratios are part of the result.
         protocol: Its id.
-        device: Its uuid, threads and software versions enter.
-        settings: Precision, layout, engine.
+        device: Its uuid and software versions enter.
+        settings: Precision, memory format, engine; the engine's version enters too.
+        threads: Of the processor, while measuring.
         shapes: Image sizes with their counts.
     """
     parts = {
@@ -152,7 +169,8 @@ def measurement_key(
         "protocol": protocol,
         "device": device.uuid,
         "software": device.software(),
-        "threads": device.threads,
+        "engine_version": engine_version(settings.engine),
+        "threads": threads,
         "settings": settings.to_dict(),
         "shapes": [[shape.height, shape.width, shape.count] for shape in shapes],
     }

@@ -2,20 +2,25 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
+from typing import Any
 
 import torch
 
-from nas.evaluate.latency import cpu, lease
-from nas.evaluate.latency.device import device_record, resolve
+from nas.errors import RequestError
+from nas.evaluate.latency import cpu, engines, lease
+from nas.evaluate.latency.device import DeviceRecord, device_record, resolve
+from nas.evaluate.latency.failures import NetworkError
+from nas.evaluate.latency.job import Job
 from nas.evaluate.latency.measurement import Measurement, measurement_key
-from nas.evaluate.latency.protocol import NetworkError
 from nas.evaluate.latency.readings import number
 from nas.evaluate.latency.settings import Settings
-from nas.evaluate.latency.shapes import default_shapes, shapes_of
+from nas.evaluate.latency.shapes import Shape, default_shapes, shapes_of
+
+_BUILDING_S = 600.0
+"""Time on top of a limit for engines that compile."""
 
 LeaseOf = Callable[[], AbstractContextManager[int | None]]
 """Makes the context in which to measure; its value is the lease's descriptor, for a child to inherit."""
@@ -29,6 +34,7 @@ class Plan:
         sizes: (height, width) of the low-resolution images; None takes the challenge's validation set on a GPU and
             the same mix with sides of at most 96 pixels on a CPU.
         settings: Precision, layout and engine.
+        threads: Of the processor; None takes torch's.
         lease: For a caller that holds the device already (``contextlib.nullcontext``); None takes the device alone
             through its lease.
 
@@ -42,12 +48,16 @@ class Plan:
         *,
         sizes: Sequence[tuple[int, int]] | None,
         settings: Settings | None,
-        lease: LeaseOf | None,
+        threads: int | None = None,
+        lease: LeaseOf | None = None,
     ) -> None:
+        if threads is not None and threads < 1:
+            raise RequestError(f"Cannot measure with {threads} threads; use at least 1.")
         self.device = resolve(device)
         self.settings = settings or Settings()
-        self.settings.check(self.device)
-        self.shapes = default_shapes(self.device.type) if sizes is None else shapes_of(sizes)
+        self.threads = threads or torch.get_num_threads()
+        engines.check(self.settings, self.device)
+        self.shapes: tuple[Shape, ...] = default_shapes(self.device.type) if sizes is None else shapes_of(sizes)
         self.lease = lease or self._alone
 
     def key(self, protocol: str, deployed_hash: str, baseline_hash: str) -> str:
@@ -58,6 +68,7 @@ class Plan:
             protocol=protocol,
             device=device_record(str(self.device)),
             settings=self.settings,
+            threads=self.threads,
             shapes=self.shapes,
         )
 
@@ -75,32 +86,38 @@ class Plan:
                 found = work(facts, held)
             except NetworkError as error:
                 found = replace(facts, reason=str(error))
-            record = device_record(str(self.device))
-            return replace(found, device=record, seconds=round(time.monotonic() - begin, 3))
+            return replace(found, device=self._record(), seconds=round(time.monotonic() - begin, 3))
 
     def facts(self, protocol: str, *, load: float | None) -> Measurement:
         """A measurement that starts now and has no numbers yet."""
+        record = self._record()
         return Measurement(
             protocol=protocol,
             status="failed",
             reason="",
-            device=device_record(str(self.device)),
+            device=record,
+            device_before=record,
             settings=self.settings,
-            threads=torch.get_num_threads(),
+            engine_version=engines.engine_version(self.settings.engine),
+            threads=self.threads,
             shapes=self.shapes,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             seconds=0.0,
             load=load,
         )
 
-    def _alone(self) -> AbstractContextManager[int]:
+    def job(self, work: str, **parts: Any) -> Job:
+        """A job for a measuring process; ``parts`` are the fields of ``Job`` that depend on the protocol."""
+        fields: dict[str, Any] = {"device": str(self.device), "settings": self.settings, "shapes": self.shapes}
+        return Job(**fields | {"work": work, "threads": self.threads} | parts)
+
+    def limit_s(self, wanted: float | None, usual: float) -> float:
+        """Seconds that one process may take; engines that build a network first get longer."""
+        return wanted or usual + (_BUILDING_S if self.settings.engine in engines.SLOW_TO_BUILD else 0.0)
+
+    def _record(self) -> DeviceRecord:
         record = device_record(str(self.device))
-        return lease.exclusive(record.uuid, settle=partial(settle, self.device))
+        return replace(record, threads=self.threads) if record.kind == "cpu" else record
 
-
-def settle(device: torch.device) -> None:
-    """Waits for a device's work in flight and gives its memory back; a lost context has nothing in flight."""
-    if device.type == "cuda":
-        with suppress(torch.AcceleratorError):
-            torch.cuda.synchronize(device)
-            torch.cuda.empty_cache()
+    def _alone(self) -> AbstractContextManager[int]:
+        return lease.exclusive(device_record(str(self.device)).uuid)

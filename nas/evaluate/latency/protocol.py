@@ -1,17 +1,18 @@
-"""What every latency protocol offers, and how a network that cannot be measured ends as a result with a reason."""
+"""What every latency protocol offers."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from nas.errors import MeasurementError
 from nas.evaluate.latency.measurement import Measurement
-from nas.evaluate.latency.timers import first_line
 
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "Storage size calculation overflowed")
+Progress = Callable[[int, int], None]
+"""Told after each step how many of how many are done."""
+
+
+def silent(done: int, total: int) -> None:
+    """Tells nobody."""
 
 
 class LatencyProtocol(Protocol):
@@ -24,46 +25,8 @@ class LatencyProtocol(Protocol):
     def key(self, deployed_hash: str, baseline_hash: str) -> str:
         """The key of what ``measure`` would return, known before measuring."""
 
-    def measure(self, network: nn.Module, baseline: nn.Module) -> Measurement:
+    def measure(self, network: nn.Module, baseline: nn.Module, progress: Progress = silent) -> Measurement:
         """Measures a deployed network beside the baseline; a network at fault gives a failed measurement.
 
         Both map (1, 3, H, W) in [0, 1] to (1, 3, sH, sW) with the same scale s, and stay as they are.
         """
-
-
-class NetworkError(MeasurementError):
-    """A network cannot be measured; the text is the reason in the result."""
-
-
-@contextmanager
-def blaming(who: str) -> Iterator[None]:
-    """Turns whatever a network raises into a NetworkError that names the network."""
-    try:
-        yield
-    except NetworkError:
-        raise
-    except Exception as error:  # a candidate's code may raise anything
-        raise NetworkError(f"{who} {_what_happened(error)}") from error
-
-
-def _what_happened(error: Exception) -> str:
-    text = first_line(error)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(part in str(error) for part in _NO_MEMORY):
-        return f"ran out of memory: {text}"
-    return f"raised {type(error).__name__}: {text}"
-
-
-def check_output(output: object, expected: tuple[int, ...]) -> None:
-    """Raises NetworkError unless the output is a finite image of the expected size, (1, 3, sH, sW)."""
-    if not isinstance(output, Tensor):
-        raise NetworkError(f"The network returned a {type(output).__name__} instead of an image.")
-    if tuple(output.shape) != expected:
-        raise size_error(output.shape, expected)
-    if not bool(torch.isfinite(output).all()):
-        raise NetworkError("The network's output holds NaN or infinite values.")
-
-
-def size_error(found: Sequence[int], expected: Sequence[int]) -> NetworkError:
-    """What to raise when the candidate's output is of another size than the baseline's."""
-    sizes = ["x".join(map(str, size)) for size in (found, expected)]
-    return NetworkError(f"The network's output has the size {sizes[0]}; the baseline's is {sizes[1]}.")

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean, median
+from statistics import fmean, geometric_mean, median
 
 from nas.evaluate.latency import statistics
+from nas.evaluate.latency.job import Answer
 from nas.evaluate.latency.measurement import Bounds, Measurement
-from nas.evaluate.latency.readings import Unavailable, number, why_not
+from nas.evaluate.latency.readings import number, unavailable, why_not
 from nas.evaluate.latency.statistics import Estimate
 from nas.evaluate.latency.window import MOST_WINDOWS, Rows, Window, calmest
+
+_NOT_MEASURED = unavailable("unsupported: the protocol does not measure it")
 
 LAUNCH_BOUND = 1.1
 """Eager time over graph time above which the host sets the time."""
@@ -34,6 +37,7 @@ def with_window(facts: Measurement, windows: Sequence[Window]) -> Measurement:
         baseline_after_ms=after,
         drift=best.drift,
         drift_limit=best.drift_limit,
+        noise=best.noise,
         voided=sum(window.void for window in windows),
         rounds=best.rounds,
         stopped=best.stopped,
@@ -43,30 +47,32 @@ def with_window(facts: Measurement, windows: Sequence[Window]) -> Measurement:
     )
 
 
-def with_extras(
-    measured: Measurement,
-    *,
-    peak_bytes: int,
-    energy_mj: float | Unavailable,
-    graph_ms: float | Unavailable,
-) -> Measurement:
-    """The measurement with memory, energy and what a CUDA graph says about the host; or why they are missing."""
-    replay = number(graph_ms)
-    readings = {"energy_mj": energy_mj, "graph_ms": graph_ms, "launch_bound": graph_ms}
+def with_answer(measured: Measurement, answer: Answer, *, last: Answer | None = None) -> Measurement:
+    """The measurement with what else a job answered: memory, energy, clocks, and what a graph says about the host.
+
+    Args:
+        measured: The measurement so far.
+        answer: Of the only or the first process.
+        last: Of the last process, which knows the clock at the end.
+    """
+    readings = {name: answer.get(name, _NOT_MEASURED) for name in ("energy_mj", "graph_ms")}
+    replay = number(readings["graph_ms"])
+    missing = readings | {"launch_bound": readings["graph_ms"]}
     return replace(
         measured,
-        memory_mb=peak_bytes / 1e6,
-        energy_mj=number(energy_mj),
+        memory_mb=answer["peak_bytes"] / 1e6,
+        energy_mj=number(readings["energy_mj"]),
         graph_ms=replay,
-        launch_bound=None if replay is None else _eager_ms(measured) > LAUNCH_BOUND * replay,
-        unavailable={name: why_not(reading) for name, reading in readings.items() if why_not(reading)},
+        launch_bound=None if replay is None else _launch_bound(measured, replay),
+        probe_before_mhz=answer["probe_mhz"][0],
+        probe_after_mhz=(last or answer)["probe_mhz"][1],
+        cpu_share=answer.get("cpu_share"),
+        unavailable={name: why_not(reading) for name, reading in missing.items() if why_not(reading)},
     )
 
 
-def _eager_ms(measured: Measurement) -> float:
-    """Median of the candidate at the largest shape, the one that is replayed."""
-    row = max(range(len(measured.shapes)), key=lambda index: measured.shapes[index].pixels)
-    return median(measured.samples_ms["candidate"][row])
+def _launch_bound(measured: Measurement, replay_ms: float) -> bool:
+    return measured.latency_ms is not None and measured.latency_ms > LAUNCH_BOUND * replay_ms
 
 
 def bounds(estimate: Estimate) -> Bounds:
@@ -95,7 +101,7 @@ def _doubt(window: Window, windows: int) -> str:
 
 
 def with_processes(facts: Measurement, windows: Sequence[Window], *, voided: int) -> Measurement:
-    """The measurement of several fresh processes: their samples pooled, intervals that span those of all of them."""
+    """The measurement of several fresh processes: samples pooled, intervals that hold for any process."""
     pooled = Window(
         windows[0].weights,
         candidate_ms=_pooled([window.candidate_ms for window in windows]),
@@ -110,11 +116,12 @@ def with_processes(facts: Measurement, windows: Sequence[Window], *, voided: int
         with_window(facts, [pooled]),
         status="unstable" if doubt else "ok",
         reason=doubt,
-        interval_ms=_span([window.latency for window in windows]),
-        ratio_interval=_span([window.ratio for window in windows]),
+        interval_ms=of_processes([window.latency for window in windows]),
+        ratio_interval=of_processes([window.ratio for window in windows]),
         confidence=min(window.latency.interval.confidence for window in windows),
         drift=worst.drift,
         drift_limit=worst.drift_limit,
+        noise=worst.noise,
         voided=voided,
         rounds=sum(window.rounds for window in windows),
         stopped=worst.stopped,
@@ -162,8 +169,12 @@ def _pooled(processes: Sequence[Rows]) -> Rows:
     return [[ms for row in rows for ms in row] for rows in zip(*processes, strict=True)]
 
 
-def _span(estimates: Sequence[Estimate]) -> Bounds:
-    return min(e.interval.low for e in estimates), max(e.interval.high for e in estimates)
+def of_processes(estimates: Sequence[Estimate]) -> Bounds:
+    """Interval of the mean of several processes: it spans theirs, and at least Student's interval of their values."""
+    values = [estimate.value for estimate in estimates]
+    middle, factor = geometric_mean(values), statistics.factor_of_mean(values)
+    low, high = min(e.interval.low for e in estimates), max(e.interval.high for e in estimates)
+    return min(low, middle / factor), max(high, middle * factor)
 
 
 def _spread(values: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, stdev
 from typing import Literal
 
 Verdict = Literal["faster", "slower", "cannot tell"]
@@ -14,6 +14,12 @@ PROCESS_OFFSET = 0.004
 
 LEAST_SAMPLES = 6
 """Samples without which the median has no 95 % interval."""
+
+MOST_BLOCKS = 5
+"""Blocks of successive rounds whose spread shows how long a disturbance lasts."""
+
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+"""97.5 % quantile of Student's t for 1 to 9 degrees of freedom."""
 
 LEAST_DRIFT = 0.01
 """A drift of the baseline up to this, relative, never voids a window."""
@@ -80,10 +86,12 @@ def weighted_median(samples: Sequence[Sequence[float]], weights: Sequence[float]
     """Mean over shapes of per-shape medians, each shape counted ``weights`` times.
 
     The half-widths of the shapes' intervals are added in quadrature, each side by itself: shapes are timed at
-    different moments, so their errors are independent.
+    different moments, so their errors are independent. Order statistics take samples for independent, but what slows
+    a machine down lasts longer than a sample: so the interval is at least the one that the values of successive
+    blocks of rounds give (batch means, Student's t).
 
     Args:
-        samples: One list of timings for each shape.
+        samples: One list of timings for each shape, in the order they were taken.
         weights: Images each shape stands for.
     """
     medians = [median(row) for row in samples]
@@ -93,7 +101,31 @@ def weighted_median(samples: Sequence[Sequence[float]], weights: Sequence[float]
     value = sum(share * middle for share, middle in zip(shares, medians, strict=True))
     below = math.hypot(*(s * (m - i.low) for s, m, i in zip(shares, medians, intervals, strict=True)))
     above = math.hypot(*(s * (i.high - m) for s, m, i in zip(shares, medians, intervals, strict=True)))
-    return Estimate(value, Interval(value - below, value + above, min(i.confidence for i in intervals)))
+    factor = _factor_between_blocks(samples, shares)
+    low, high = min(value - below, value / factor), max(value + above, value * factor)
+    return Estimate(value, Interval(low, high, min(i.confidence for i in intervals)))
+
+
+def _factor_between_blocks(samples: Sequence[Sequence[float]], shares: Sequence[float]) -> float:
+    """How far off the value may be for the spread of successive blocks of rounds; 1 where there are too few rounds."""
+    rounds = min(map(len, samples))
+    blocks = min(MOST_BLOCKS, rounds // 2)
+    if rounds < LEAST_SAMPLES:
+        return 1.0
+    edges = [block * rounds // blocks for block in range(blocks + 1)]
+    values = [
+        sum(share * median(row[begin:end]) for share, row in zip(shares, samples, strict=True))
+        for begin, end in itertools.pairwise(edges)
+    ]
+    return factor_of_mean(values)
+
+
+def factor_of_mean(values: Sequence[float]) -> float:
+    """The factor by which Student's 95 % interval reaches above and below the geometric mean of a few values."""
+    freedom = min(len(values) - 1, len(_STUDENT))
+    if not freedom:
+        return 1.0
+    return math.exp(_STUDENT[freedom - 1] * stdev(map(math.log, values)) / math.sqrt(len(values)))
 
 
 def paired_ratio(
@@ -131,14 +163,16 @@ def noise(samples: Sequence[Sequence[float]]) -> float:
     return 1.4826 * median(steps) / math.sqrt(2.0) if steps else 0.0
 
 
-def drift_limit(samples: Sequence[Sequence[float]]) -> float:
-    """Largest drift between the two halves of a window that is not a drift: max(1 %, three times the A/A noise).
-
-    The A/A noise is the standard deviation of the difference between two half-window means of medians.
-    """
+def noise_of_halves(samples: Sequence[Sequence[float]]) -> float:
+    """A/A noise of a device: relative standard deviation of the difference between two half-window means of medians."""
     halves = max(1, sum(len(row) for row in samples) // 2)
     of_one_half = math.sqrt(math.pi / 2.0) * noise(samples) / math.sqrt(halves)
-    return max(LEAST_DRIFT, 3.0 * math.sqrt(2.0) * of_one_half)
+    return math.sqrt(2.0) * of_one_half
+
+
+def drift_limit(noise_of_halves: float) -> float:
+    """Largest drift between the two halves of a window that is not a drift: max(1 %, three times the A/A noise)."""
+    return max(LEAST_DRIFT, 3.0 * noise_of_halves)
 
 
 def verdict(candidate: tuple[float, float], other: tuple[float, float], *, offset: float = PROCESS_OFFSET) -> Verdict:

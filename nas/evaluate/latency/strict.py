@@ -2,20 +2,20 @@
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
-import torch
 from torch import nn
 
-from nas.evaluate.latency.fresh import Job, run_fresh
+from nas.evaluate.latency.job import Answer, Ask
 from nas.evaluate.latency.measurement import Measurement
 from nas.evaluate.latency.plan import LeaseOf, Plan
-from nas.evaluate.latency.readings import unavailable
-from nas.evaluate.latency.report import with_extras, with_processes
+from nas.evaluate.latency.process import ask_fresh
+from nas.evaluate.latency.protocol import Progress, silent
+from nas.evaluate.latency.report import with_answer, with_processes
 from nas.evaluate.latency.settings import Settings
-from nas.evaluate.latency.shapes import Shape, merged
+from nas.evaluate.latency.shapes import merged
 from nas.evaluate.latency.statistics import StopRule
-from nas.evaluate.latency.window import Window
+from nas.evaluate.latency.window import Window, calmest
 
 PROCESSES = 3
 STRICT_RULE = StopRule(relative_width=0.0025, cap_s=60.0)
@@ -24,20 +24,23 @@ STRICT_RULE = StopRule(relative_width=0.0025, cap_s=60.0)
 class Strict:
     """Measures all shapes in three fresh processes, in a seeded order, until the interval is under 0.25 %.
 
-    The interval spans those of the processes, since two processes differ by more than the samples of one show.
+    The interval is one of processes, since two processes differ by more than the samples of one show.
 
     Args:
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
         sizes: (height, width) of the low-resolution images; see ``Plan``.
-        settings: Precision, layout and engine.
+        settings: Precision, memory format and engine.
         rule: When a process has seen enough.
+        threads: Of the processor; None takes torch's.
+        limit_s: Seconds after which a process is killed.
         lease: See ``Plan``; it is held from the first process to the last.
+        ask: Who does the jobs; a fresh process each.
 
     Raises:
-        RequestError: The device, a size or the precision cannot be.
+        RequestError: The device, a size or the settings cannot be.
     """
 
-    id = "strict/1"
+    id = "strict/2"
 
     def __init__(
         self,
@@ -46,41 +49,42 @@ class Strict:
         sizes: Sequence[tuple[int, int]] | None = None,
         settings: Settings | None = None,
         rule: StopRule = STRICT_RULE,
+        threads: int | None = None,
+        limit_s: float | None = None,
         lease: LeaseOf | None = None,
+        ask: Ask = ask_fresh,
     ) -> None:
-        self.plan = Plan(device, sizes=sizes, settings=settings, lease=lease)
+        self.plan = Plan(device, sizes=sizes, settings=settings, threads=threads, lease=lease)
         self.plan.shapes = merged(self.plan.shapes)
         self._rule = rule
+        self._limit_s = self.plan.limit_s(limit_s, 10.0 * rule.cap_s + 120.0)
+        self._ask = ask
 
     def key(self, deployed_hash: str, baseline_hash: str) -> str:
         """The key of what ``measure`` would return, known before measuring."""
         return self.plan.key(self.id, deployed_hash, baseline_hash)
 
-    def measure(self, network: nn.Module, baseline: nn.Module) -> Measurement:
+    def measure(self, network: nn.Module, baseline: nn.Module, progress: Progress = silent) -> Measurement:
         """Measures a deployed network beside the baseline; see ``LatencyProtocol``."""
-        return self.plan.measured(self.id, lambda facts, held: self._measure(facts, (network, baseline), held))
 
-    def _measure(self, facts: Measurement, networks: Sequence[nn.Module], held: int | None) -> Measurement:
-        answers = [self._process(seed, networks, held) for seed in range(PROCESSES)]
-        windows = [window for window, _ in answers]
-        found = with_processes(facts, windows, voided=sum(answer["voided"] for _, answer in answers))
-        why = unavailable("unsupported: the strict protocol does not measure it")
-        return with_extras(found, peak_bytes=answers[0][1]["peak_bytes"], energy_mj=why, graph_ms=why)
+        def work(facts: Measurement, held: int | None) -> Measurement:
+            answers = []
+            for seed in range(PROCESSES):
+                windows, answer = self._process(seed, (network, baseline), held)
+                if invalid := windows[-1].invalid:
+                    return replace(facts, reason=invalid, drops=tuple(windows[-1].drops))
+                answers.append((windows, answer))
+                progress(seed + 1, PROCESSES)
+            voided = sum(window.void for windows, _ in answers for window in windows)
+            found = with_processes(facts, [calmest(windows) for windows, _ in answers], voided=voided)
+            return with_answer(found, answers[0][1], last=answers[-1][1])
 
-    def _process(self, seed: int, networks: Sequence[nn.Module], held: int | None) -> tuple[Window, dict[str, Any]]:
-        """One fresh process that sees the shapes in an order of its own; its window in the order of the plan."""
+        return self.plan.measured(self.id, work)
+
+    def _process(self, seed: int, networks: Sequence[nn.Module], held: int | None) -> tuple[list[Window], Answer]:
+        """One fresh process that sees the shapes in an order of its own; its windows in the order of the plan."""
         order = random.Random(seed).sample(range(len(self.plan.shapes)), len(self.plan.shapes))
         shapes = tuple(self.plan.shapes[index] for index in order)
-        answer = run_fresh(self._job(shapes), networks, inherit=held)
-        return Window(**answer["window"]).reordered(order), answer
-
-    def _job(self, shapes: tuple[Shape, ...]) -> Job:
-        return Job(
-            work="window",
-            device=str(self.plan.device),
-            settings=self.plan.settings,
-            shapes=shapes,
-            threads=torch.get_num_threads(),
-            limit_s=10.0 * self._rule.cap_s + 120.0,
-            rule=self._rule,
-        )
+        job = self.plan.job("window", shapes=shapes, limit_s=self._limit_s, rule=self._rule, extras=seed == 0)
+        answer = self._ask(job, networks, held)
+        return [Window(**each).reordered(order) for each in answer["windows"]], answer

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from nas.evaluate.latency.protocol import check_output
+from nas.evaluate.latency.failures import check_output
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
 from nas.evaluate.latency.timers import timer_for
@@ -33,7 +33,7 @@ def walk(network: nn.Module, shapes: Sequence[Shape], *, settings: Settings, dev
     timer, kept = timer_for(device), _Kept(settings.prepare(network, device))
     times_ms = []
     for file in [_png(shape) for shape in shapes]:
-        image = _decode(file).to(device, settings.dtype, memory_format=settings.memory_format)
+        image = _decode(file).to(device, settings.dtype, memory_format=settings.layout)
         times_ms.append(timer.time(kept, image).ms)
         check_output(kept.output, tuple(kept.output.shape))
         _compare(kept.output)

@@ -6,8 +6,10 @@ right on machines where two baseline runs seconds apart differ by more than a pe
 the baseline's samples are its measurement before and after.
 """
 
+import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -109,9 +111,14 @@ class Window:
         return statistics.drift(*self.halves_ms)
 
     @property
+    def noise(self) -> float:
+        """A/A noise of the device: by how much two halves of a window differ for no reason, relative."""
+        return statistics.noise_of_halves(self.baseline_ms)
+
+    @property
     def drift_limit(self) -> float:
         """The drift above which this window is void."""
-        return statistics.drift_limit(self.baseline_ms)
+        return statistics.drift_limit(self.noise)
 
     @property
     def void(self) -> bool:
@@ -141,12 +148,24 @@ def run_window(timer: Timer, rivals: Rivals, rule: StopRule, conditions: Conditi
 def windows_until_calm(timer: Timer, rivals: Rivals, rule: StopRule, conditions: Conditions) -> list[Window]:
     """Windows until one is not void, at most three; an invalid one ends the series."""
     windows: list[Window] = []
-    while len(windows) < MOST_WINDOWS:
-        window = run_window(timer, rivals, rule, conditions)
-        windows.append(window)
-        if window.invalid or not window.void:
-            break
+    with _no_garbage_collection():
+        while len(windows) < MOST_WINDOWS:
+            window = run_window(timer, rivals, rule, conditions)
+            windows.append(window)
+            if window.invalid or not window.void:
+                break
     return windows
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Nothing is collected while a network is timed; what is there already will not be looked at again."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def calmest(windows: Sequence[Window]) -> Window:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -80,8 +81,29 @@ class Killed(nn.Module):
         return x
 
 
-class Exits(nn.Module):
-    """Leaves its process."""
+class Tells(nn.Module):
+    """Writes the id of its process into a named file, and never returns."""
+
+    VARIABLE = "NAS_TEST_TELL"
 
     def forward(self, x: Tensor) -> Tensor:
-        os._exit(3)
+        Path(os.environ[self.VARIABLE]).write_text(str(os.getpid()))
+        time.sleep(3600)
+        return x
+
+
+class Scrambled(nn.Module):
+    """Gives other values when it is exported."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = nn.functional.interpolate(x, scale_factor=4)
+        return x + 1.0 if torch.onnx.is_in_onnx_export() else x
+
+
+class Waits(nn.Module):
+    """Needs a value of the device on the host, which no CUDA graph can give."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if float(x.sum()) < 0:
+            return x
+        return nn.functional.interpolate(x, scale_factor=4)

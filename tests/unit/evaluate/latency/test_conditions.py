@@ -1,7 +1,10 @@
+import pynvml
 import pytest
+import torch
 
 from nas.evaluate.latency.conditions import Conditions, Snapshot, drop_reason, gpu_snapshot, invalid_reason
 from nas.evaluate.latency.nvml import Gpu
+from nas.evaluate.latency.probe import probe_mhz
 from tests.unit.evaluate.latency import traces
 from tests.unit.evaluate.latency.fake_nvml import FakeNvml
 
@@ -54,8 +57,14 @@ def test_an_invalid_measurement_says_why() -> None:
 
 
 def test_snapshot_of_a_gpu() -> None:
-    assert gpu_snapshot(Gpu("GPU-1", FakeNvml(reasons=0x8))) == Snapshot(1755.0, ("hw_slowdown",), 2)
+    assert gpu_snapshot(Gpu("GPU-1", FakeNvml(reasons=0x8)), pytest.fail) == Snapshot(1755.0, ("hw_slowdown",), 2)
 
 
-def test_snapshot_without_a_driver_knows_nothing() -> None:
-    assert gpu_snapshot(Gpu("GPU-1", FakeNvml(init_error=12))) == Snapshot()
+def test_where_the_driver_refuses_the_clock_the_probe_finds_it() -> None:
+    library = FakeNvml(errors={"nvmlDeviceGetClockInfo": pynvml.NVML_ERROR_NO_PERMISSION})
+    assert gpu_snapshot(Gpu("GPU-1", library), lambda: 1400.0) == Snapshot(1400.0, (), 2)
+    assert gpu_snapshot(Gpu("GPU-1", FakeNvml(init_error=12)), lambda: 1400.0) == Snapshot(1400.0)
+
+
+def test_the_probe_of_the_processor_needs_no_privilege() -> None:
+    assert probe_mhz(torch.device("cpu")) > 1.0

@@ -11,6 +11,7 @@ PARTS = {
     "baseline_hash": "b1",
     "protocol": "screen/1",
     "settings": Settings(),
+    "threads": 1,
     "shapes": [Shape(8, 8, 1)],
 }
 
@@ -30,10 +31,11 @@ def test_a_key_is_a_sha256_and_stays() -> None:
         {"deployed_hash": "a2"},
         {"baseline_hash": "b2"},
         {"protocol": "strict/1"},
+        {"threads": 64},
         {"settings": Settings("bf16")},
-        {"settings": Settings(channels_last=True)},
+        {"settings": Settings(memory_format="channels_last")},
         {"settings": Settings(cudnn_benchmark=True)},
-        {"settings": Settings(engine="torch-compile")},
+        {"settings": Settings(engine="compile")},
         {"shapes": [Shape(8, 9, 1)]},
         {"shapes": [Shape(8, 8, 2)]},
     ],
@@ -47,7 +49,6 @@ def test_everything_a_latency_depends_on_changes_the_key(changes: dict[str, obje
     [
         {"uuid": "CPU-2"},
         {"torch": "3.0"},
-        {"threads": 64},
         {"openmp_wait": "other"},
         {"driver": "1"},
         {"cuda": "13"},
@@ -64,5 +65,17 @@ def test_what_passes_does_not_change_the_key() -> None:
 
 
 def test_a_protocol_knows_the_key_before_it_measures() -> None:
-    protocol = Screen(sizes=[(8, 8)])
-    assert protocol.key("a1", "b1") == key()
+    protocol = Screen(sizes=[(8, 8)], threads=1)
+    assert protocol.key("a1", "b1") == key(protocol=Screen.id)
+
+
+def test_the_engines_version_changes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key(settings=Settings(engine="onnxruntime"))
+    monkeypatch.setattr("nas.evaluate.latency.engines.version", lambda package: f"{package} 99")
+    assert key(settings=Settings(engine="onnxruntime")) != before
+
+
+def test_settings_of_before_there_were_engines_can_be_read() -> None:
+    old = {"precision": "bf16", "channels_last": True, "cudnn_benchmark": False, "engine": "torch-eager"}
+    assert Settings.from_dict(old) == Settings("bf16", "channels_last")
+    assert Settings.from_dict(Settings("fp16", engine="compile").to_dict()) == Settings("fp16", engine="compile")

@@ -15,11 +15,13 @@ from nas.evaluate.latency import lease
 
 DEVICE = "CPU-test"
 
-HOLD = """
-import subprocess, sys, time
-from nas.evaluate.latency import lease
+HOLD = f"""
+import importlib.util, subprocess, sys, time
+found = importlib.util.spec_from_file_location("lease", {lease.__file__!r})  # its package would import torch
+lease = importlib.util.module_from_spec(found)
+found.loader.exec_module(lease)
 with getattr(lease, sys.argv[1])(sys.argv[2]) as room:
-    {extra}
+    {{extra}}
     print("held", flush=True)
     time.sleep(600)
 """

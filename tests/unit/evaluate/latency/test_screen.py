@@ -1,14 +1,30 @@
 import contextlib
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from nas.errors import RequestError
-from nas.evaluate.latency import Measurement, Screen, Settings, Shape, StopRule, device_record, lease, screen
+from nas.evaluate.latency import (
+    Challenge,
+    Measurement,
+    Screen,
+    Settings,
+    Shape,
+    StopRule,
+    Strict,
+    challenge,
+    device_record,
+    lease,
+    protocol_of,
+    strict,
+)
+from nas.evaluate.latency.child import here
 from nas.evaluate.latency.conditions import Conditions, Snapshot, conditions_of
 from tests.unit.evaluate.latency.networks import BreaksLater, Broken, Hungry, Nan, NoImage, upscaler
 
@@ -16,14 +32,21 @@ SIZES = [(8, 12), (16, 16), (12, 20)]
 QUICK = StopRule(cap_s=60.0, most_rounds=8)
 
 
-def measure(network: nn.Module, **options: object) -> Measurement:
-    return Screen(sizes=SIZES, rule=QUICK, settings=Settings(**options)).measure(network, upscaler())  # type: ignore[arg-type]
+def screen(
+    rule: StopRule = QUICK, sizes: Sequence[tuple[int, int]] = SIZES, settings: Settings | None = None
+) -> Screen:
+    """The protocol with its work done in this process, which costs no start."""
+    return Screen(sizes=sizes, rule=rule, settings=settings, ask=here)
+
+
+def measure(network: nn.Module, settings: Settings | None = None) -> Measurement:
+    return screen(settings=settings).measure(network, upscaler())
 
 
 def test_a_measurement_has_its_numbers_and_where_they_come_from() -> None:
     found = measure(upscaler(16, 4))
     assert found.status in ("ok", "unstable")
-    assert found.protocol == "screen/1"
+    assert found.protocol == "screen/2"
     assert found.shapes == (Shape(8, 12), Shape(12, 20), Shape(16, 16))
     assert found.latency_ms is not None
     assert found.interval_ms is not None
@@ -36,6 +59,12 @@ def test_a_measurement_has_its_numbers_and_where_they_come_from() -> None:
     assert {len(row) for rows in found.samples_ms.values() for row in rows} == {found.rounds}
     assert found.threads == torch.get_num_threads()
     assert found.device.kind == "cpu"
+    assert found.device_before is not None
+    assert found.device_before.threads == found.threads
+    assert found.engine_version == f"torch {torch.__version__}"
+    assert min(found.probe_before_mhz or 0, found.probe_after_mhz or 0) > 1
+    assert 0 < (found.cpu_share or 0) < 1.5
+    assert found.drift_limit == max(0.01, 3 * (found.noise or 0))
     assert found.unavailable["launch_bound"] == "unsupported: only CUDA replays graphs"
 
 
@@ -73,14 +102,14 @@ def test_a_network_that_cannot_be_measured_ends_with_its_reason(network: nn.Modu
 
 
 def test_a_baseline_at_fault_is_named() -> None:
-    found = Screen(sizes=SIZES).measure(upscaler(), Broken())
+    found = screen().measure(upscaler(), Broken())
     assert found.reason == "The baseline raised KeyError: 'no such feature'"
 
 
 def test_both_networks_stay_as_they_are() -> None:
     network = upscaler().train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    measure(network, precision="bf16", channels_last=True)
+    measure(network, Settings("bf16", "channels_last"))
     assert network.training
     assert all(p.requires_grad for p in network.parameters())
     for name, value in network.state_dict().items():
@@ -96,14 +125,14 @@ def test_the_precision_is_what_runs() -> None:
             self.dtypes.add(x.dtype)
             return nn.functional.interpolate(x, scale_factor=4)
 
-    found = measure(Seen(), precision="bf16")
+    found = measure(Seen(), Settings("bf16"))
     assert Seen.dtypes == {torch.bfloat16}
     assert found.precision == "bf16"
 
 
 def test_memory_is_weights_and_the_peak_of_tensors() -> None:
     network = nn.Sequential(nn.Conv2d(3, 48, 1, bias=False), nn.PixelShuffle(4))
-    found = Screen(sizes=[(10, 10)], rule=QUICK).measure(network, network)
+    found = screen(sizes=[(10, 10)]).measure(network, network)
     weights, features, image = 3 * 48 * 4, 48 * 100 * 4, 48 * 100 * 4
     assert found.memory_mb == pytest.approx((weights + features + image) / 1e6)
 
@@ -118,7 +147,7 @@ def test_three_void_windows_are_unstable_but_keep_their_numbers(monkeypatch: pyt
 
 
 def test_too_little_time_is_unstable_and_tells_nothing() -> None:
-    found = Screen(sizes=SIZES, rule=StopRule(cap_s=0.0)).measure(upscaler(64, 4), upscaler())
+    found = screen(StopRule(cap_s=0.0)).measure(upscaler(64, 4), upscaler())
     assert (found.status, found.rounds, found.confidence, found.voided) == ("unstable", 2, 0.5, 0)
     assert found.reason.startswith("Only 2 rounds fitted into the time")
     assert found.ratio is not None
@@ -137,19 +166,20 @@ def test_verdict_of_two_measurements() -> None:
 def test_a_void_window_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[list[float]]] = []
 
-    def only_the_first_is_void(rows: list[list[float]]) -> float:
+    def is_first(rows: list[list[float]]) -> bool:
         seen.append(rows)
-        return -1.0 if rows is seen[0] else 1e9
+        return rows == seen[0]
 
-    monkeypatch.setattr("nas.evaluate.latency.statistics.drift_limit", only_the_first_is_void)
+    monkeypatch.setattr("nas.evaluate.latency.statistics.noise_of_halves", is_first)
+    monkeypatch.setattr("nas.evaluate.latency.statistics.drift_limit", lambda first: -1.0 if first else 1e9)
     found = measure(upscaler())
     assert (found.status, found.voided) == ("ok", 1)
 
 
 def test_a_throttled_device_gives_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     hot = Conditions(lambda: Snapshot(event_reasons=("hw_thermal_slowdown",)))
-    monkeypatch.setattr("nas.evaluate.latency.screening.conditions_of", lambda device: hot)
-    found = Screen(sizes=SIZES, rule=StopRule(cap_s=0.05)).measure(upscaler(), upscaler())
+    monkeypatch.setattr("nas.evaluate.latency.child.conditions_of", lambda device: hot)
+    found = screen(StopRule(cap_s=0.05)).measure(upscaler(), upscaler())
     assert found.status == "failed"
     assert "passes were dropped, the last one because of: hw_thermal_slowdown" in found.reason
     assert set(found.drops) == {"hw_thermal_slowdown"}
@@ -161,7 +191,7 @@ def test_a_cpu_gives_no_sign_that_drops_a_pass() -> None:
 
 
 def test_measuring_waits_for_the_device() -> None:
-    protocol = Screen(sizes=SIZES, rule=QUICK)
+    protocol = screen()
     found: list[Measurement] = []
     thread = threading.Thread(target=lambda: found.append(protocol.measure(upscaler(), upscaler())))
     with lease.shared(device_record("cpu").uuid):
@@ -174,35 +204,70 @@ def test_measuring_waits_for_the_device() -> None:
 
 def test_a_caller_that_holds_the_device_measures_at_once() -> None:
     with lease.exclusive(device_record("cpu").uuid):
-        found = Screen(sizes=SIZES, rule=QUICK, lease=contextlib.nullcontext).measure(upscaler(), upscaler())
+        found = Screen(sizes=SIZES, rule=QUICK, lease=contextlib.nullcontext, ask=here).measure(upscaler(), upscaler())
     assert found.latency_ms is not None
-
-
-def test_screen_is_the_protocol_in_one_call() -> None:
-    found = screen(upscaler(), upscaler(), shapes=[(8, 8)], precision="fp32", lease=contextlib.nullcontext)
-    assert found.latency_ms is not None
-    assert found.shapes == (Shape(8, 8, 1),)
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("name", "options", "message"),
     [
-        ({"precision": "fp8"}, "Unknown precision 'fp8'"),
-        ({"precision": "tf32"}, "Precision 'tf32' exists on CUDA only"),
-        ({"device": "tpu"}, "Unknown device 'tpu'"),
-        ({"shapes": []}, "No image sizes"),
-        ({"shapes": [(0, 8)]}, r"Image size \(0, 8\)"),
+        ("careful", {}, "Unknown latency protocol 'careful'; use one of screen, strict, challenge."),
+        ("screen", {"device": "tpu"}, "Unknown device 'tpu'"),
+        ("screen", {"sizes": []}, "No image sizes"),
+        ("strict", {"sizes": [(0, 8)]}, r"Image size \(0, 8\)"),
+        ("strict", {"threads": 0}, "Cannot measure with 0 threads"),
+        (
+            "challenge",
+            {"settings": Settings(engine="compile")},
+            "The challenge runs networks eagerly",
+        ),
     ],
 )
-def test_a_wrong_request_is_refused(options: dict[str, object], message: str) -> None:
+def test_a_wrong_request_is_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        screen(upscaler(), upscaler(), **options)  # type: ignore[arg-type]
+        protocol_of(name, **{"device": "cpu"} | options)
 
 
 def test_switches_of_torch_are_put_back() -> None:
     before = torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark  # type: ignore[attr-defined]
-    with Settings(cudnn_benchmark=True).applied():
-        assert torch.backends.cudnn.conv.fp32_precision == "ieee"  # type: ignore[attr-defined]
+    with Settings("tf32", cudnn_benchmark=True).applied():
+        assert torch.backends.cudnn.conv.fp32_precision == "tf32"  # type: ignore[attr-defined]
         assert torch.is_inference_mode_enabled()
     after = torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark  # type: ignore[attr-defined]
     assert after == before
+
+
+def test_strict_pools_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict, "PROCESSES", 2)
+    found = Strict(sizes=[(8, 12), (16, 16), (8, 12)], rule=QUICK, ask=here).measure(upscaler(), upscaler(16, 4))
+    assert found.shapes == (Shape(8, 12, 2), Shape(16, 16, 1))
+    assert found.protocol == "strict/2"
+    assert found.rounds == 16
+    assert len(found.samples_ms["candidate"][0]) == 16
+    assert found.ratio_interval is not None
+    assert found.ratio_interval[0] <= min(found.runs_ratio) <= max(found.runs_ratio) <= found.ratio_interval[1]
+    assert Measurement.from_dict(found.to_dict()) == found
+
+
+def test_challenge_walks_over_all_images_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(challenge, "RUNS", 2)
+    found = Challenge(sizes=SIZES, ask=here).measure(upscaler(), upscaler())
+    assert found.protocol == "challenge/1"
+    assert [len(run) for run in found.samples_ms["candidate"]] == [3, 3]
+    times = found.samples_ms["candidate"]
+    assert found.latency_ms == pytest.approx(sum(map(sum, times)) / 6)
+    assert found.without_first_ms == pytest.approx(sum(sum(run[1:]) for run in times) / 4)
+    assert found.probe_after_mhz
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (Nan(), "The network's output holds NaN"),
+        (nn.Identity(), "The network's output has the size 1x3x12x20; the baseline's is 1x3x48x80."),
+    ],
+)
+def test_challenge_fails_with_a_reason(network: nn.Module, reason: str) -> None:
+    found = Challenge(sizes=SIZES, ask=here).measure(network, upscaler())
+    assert found.status == "failed"
+    assert found.reason.startswith(reason)

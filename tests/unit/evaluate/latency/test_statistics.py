@@ -1,6 +1,6 @@
 import math
 import random
-from statistics import NormalDist, median
+from statistics import NormalDist, geometric_mean, median
 
 import pytest
 from hypothesis import given
@@ -73,7 +73,7 @@ def test_ratio_of_pairs_does_not_see_what_hits_both(trace: list[float]) -> None:
     [
         (traces.QUIET, 4.0945, 0.01),
         (traces.OUTLIERS, 3.946, 0.02),
-        (traces.DRIFT, 7.89, 1.5),
+        (traces.DRIFT, 7.89, 4.0),
         (traces.BIMODAL, 6.205, 0.6),
     ],
     ids=["quiet", "outliers", "drift", "bimodal"],
@@ -91,11 +91,12 @@ def test_a_trace_gives_its_median_and_an_honest_width(trace: list[float], value:
 )
 def test_only_the_drifting_trace_drifts(trace: list[float], drifts: bool) -> None:
     change = statistics.drift(median(trace[:20]), median(trace[20:]))
-    assert (abs(change) > statistics.drift_limit([trace])) is drifts
+    assert (abs(change) > statistics.drift_limit(statistics.noise_of_halves([trace]))) is drifts
 
 
 def test_one_percent_of_drift_is_always_allowed() -> None:
-    assert statistics.drift_limit([[1.0] * 40]) == 0.01
+    assert statistics.drift_limit(statistics.noise_of_halves([[1.0] * 40])) == 0.01
+    assert statistics.drift_limit(0.02) == 0.06
 
 
 def test_noise_is_the_deviation_of_a_sample_and_no_drift() -> None:
@@ -141,6 +142,46 @@ def test_a_quiet_trace_tells_two_percent_and_a_bimodal_one_does_not() -> None:
     assert against_itself(traces.QUIET, 1.02) == "faster"
     assert against_itself(traces.BIMODAL, 1.02) == "cannot tell"
     assert against_itself(traces.QUIET, 1.0) == "cannot tell"
+
+
+def test_a_disturbance_that_lasts_widens_the_interval() -> None:
+    rng = random.Random(4)
+    short = [rng.gauss(1.0, 0.01) for _ in range(40)]
+    lasting = sorted(short)
+    alike = statistics.weighted_median([short], [1]).relative_width
+    assert statistics.weighted_median([lasting], [1]).relative_width > 2 * alike
+
+
+def test_interval_covers_the_true_value_though_disturbances_last() -> None:
+    rng = random.Random(5)
+    hits = 0
+    for _ in range(200):
+        slow = [rng.gauss(0.0, 0.03) for _ in range(5) for _ in range(6)]
+        hits += 1.0 in statistics.weighted_median([[1.0 + s + rng.gauss(0.0, 0.01) for s in slow]], [1]).interval
+    assert hits >= 0.9 * 200
+
+
+def test_processes_that_differ_have_an_honest_interval() -> None:
+    rng = random.Random(6)
+    hits = 0
+    for _ in range(500):
+        values = [rng.lognormvariate(0.0, 0.01) for _ in range(3)]
+        factor = statistics.factor_of_mean(values)
+        hits += 1 / factor <= geometric_mean(values) <= factor
+    assert 0.92 <= hits / 500 <= 0.98
+    assert statistics.factor_of_mean([1.0]) == 1.0
+
+
+def test_a_system_against_itself_cannot_be_told_apart() -> None:
+    rng = random.Random(7)
+
+    def trial() -> str:
+        drifting = [math.sin(i / 7.0) * 0.05 for i in range(30)]
+        rows = [[10.0 * (1.0 + d) * rng.lognormvariate(0.0, 0.02) for d in drifting] for _ in range(12)]
+        interval = statistics.paired_ratio(rows[:6], rows[6:], [1] * 6).interval
+        return statistics.verdict((interval.low, interval.high), (1.0, 1.0))
+
+    assert sum(trial() == "cannot tell" for _ in range(100)) >= 95
 
 
 def test_stop_rule() -> None:

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from nas.evaluate.latency import window as windows
 from nas.evaluate.latency.conditions import Conditions, Snapshot
-from nas.evaluate.latency.readings import Unavailable, unavailable
 from nas.evaluate.latency.statistics import StopRule
 from nas.evaluate.latency.timers import Sample
 from nas.evaluate.latency.window import Rivals, Window, run_window
@@ -31,9 +30,6 @@ class Script:
 
     def peak_bytes(self, network: nn.Module, image: Tensor) -> int:
         return image.numel()
-
-    def replay_ms(self, network: nn.Module, image: Tensor) -> float | Unavailable:
-        return unavailable("unsupported")
 
 
 def rivals() -> Rivals:

@@ -1,0 +1,152 @@
+"""What runs a network while it is timed: eager torch, a CUDA graph, torch.compile, ONNX Runtime or TensorRT."""
+
+import shutil
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor, nn
+
+from nas.errors import RequestError
+from nas.evaluate.latency.onnx_runtime import OnnxRuntime
+from nas.evaluate.latency.settings import Engine, Settings
+
+SLOW_TO_BUILD: tuple[Engine, ...] = ("compile", "tensorrt")
+"""Engines that take minutes to build a network."""
+
+
+class CudaGraph(nn.Module):
+    """Replays a captured forward pass; every image is captured where it lies, at the first call with it.
+
+    Shapes:
+        image: (1, 3, H, W), always the same tensor for one size
+        returns: (1, 3, sH, sW), overwritten by the next replay of this size
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self._captured: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Tensor]] = {}
+
+    def forward(self, image: Tensor) -> Tensor:
+        address = image.data_ptr()
+        if address not in self._captured:
+            self._captured[address] = self._capture(image)
+        graph, _, output = self._captured[address]
+        graph.replay()
+        return output
+
+    def _capture(self, image: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
+        torch.cuda.synchronize(image.device)
+        side = torch.cuda.Stream(image.device)  # type: ignore[no-untyped-call]
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self.network(image)
+        torch.cuda.synchronize(image.device)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=side):
+            output = self.network(image)
+        return graph, image, output
+
+
+class TensorRt(nn.Module):
+    """Runs an engine that Torch-TensorRT builds for each size at the first call with it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self._built: dict[torch.Size, Callable[[Tensor], Tensor]] = {}
+
+    def forward(self, image: Tensor) -> Tensor:
+        if image.shape not in self._built:
+            import torch_tensorrt
+
+            self._built[image.shape] = torch_tensorrt.compile(
+                self.network, ir="dynamo", inputs=[image], enabled_precisions={image.dtype}
+            )
+        return self._built[image.shape](image)
+
+
+def compiled(network: nn.Module, *, backend: str = "inductor") -> nn.Module:
+    """The network through ``torch.compile``, with torch's own choice of when to compile for any size."""
+    return torch.compile(network, backend=backend)  # type: ignore[return-value]
+
+
+RUNNERS: dict[Engine, Callable[[nn.Module], nn.Module]] = {
+    "eager": lambda network: network,
+    "cuda_graph": CudaGraph,
+    "compile": compiled,
+    "onnxruntime": OnnxRuntime,
+    "tensorrt": TensorRt,
+}
+"""Each makes of a network, which is on its device already, one that its engine runs. It is built at the first calls."""
+
+
+def engine_version(engine: Engine) -> str:
+    """What runs the network, with its version; part of a measurement's key."""
+    if engine == "onnxruntime":
+        return f"onnxruntime {version('onnxruntime')}"
+    if engine == "tensorrt":
+        return f"torch-tensorrt {version('torch-tensorrt')}"
+    return f"torch {torch.__version__}"
+
+
+def check(settings: Settings, device: torch.device) -> None:
+    """Raises RequestError when the device cannot run a network so, or what the engine needs is not installed."""
+    settings.check(device)
+    _CHECKS[settings.engine](settings, device.type == "cuda")
+
+
+def _any(_: Settings, on_gpu: bool) -> None:
+    """Eager torch runs everywhere."""
+
+
+def _cuda_graph(_: Settings, on_gpu: bool) -> None:
+    if not on_gpu:
+        raise RequestError("Engine 'cuda_graph' exists on CUDA only, not on 'cpu'; use eager, compile or onnxruntime.")
+
+
+def _compile(_: Settings, on_gpu: bool) -> None:
+    if on_gpu and find_spec("triton") is None:
+        raise RequestError("Engine 'compile' needs Triton on CUDA, which is not installed; use cuda_graph.")
+    if not on_gpu and not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        raise RequestError(
+            "Engine 'compile' needs a C++ compiler on the CPU, and there is no g++ or clang++; use eager."
+        )
+
+
+def _onnxruntime(settings: Settings, on_gpu: bool) -> None:
+    if on_gpu:
+        raise RequestError(
+            "Engine 'onnxruntime' measures on the CPU only; on CUDA use cuda_graph, compile or tensorrt."
+        )
+    if settings.precision != "fp32":
+        raise RequestError(
+            f"Engine 'onnxruntime' measures fp32 only, not {settings.precision!r}; use compile or eager."
+        )
+    if settings.memory_format != "contiguous":
+        raise RequestError("Engine 'onnxruntime' chooses its memory layout itself; leave the format 'contiguous'.")
+    _installed("onnxruntime", "onnxruntime", "pip install 'nas-esr[onnx]'")
+
+
+def _tensorrt(settings: Settings, on_gpu: bool) -> None:
+    if not on_gpu:
+        raise RequestError("Engine 'tensorrt' exists on CUDA only, not on 'cpu'; use eager, compile or onnxruntime.")
+    if settings.memory_format != "contiguous":
+        raise RequestError("Engine 'tensorrt' chooses its memory layout itself; leave the format 'contiguous'.")
+    _installed("tensorrt", "torch_tensorrt", "pip install torch-tensorrt")
+
+
+def _installed(engine: str, module: str, cure: str) -> None:
+    if find_spec(module) is None:
+        raise RequestError(f"Engine {engine!r} is not installed here; run {cure}, or use another engine.")
+
+
+_CHECKS: dict[Engine, Callable[[Settings, bool], None]] = {
+    "eager": _any,
+    "cuda_graph": _cuda_graph,
+    "compile": _compile,
+    "onnxruntime": _onnxruntime,
+    "tensorrt": _tensorrt,
+}
