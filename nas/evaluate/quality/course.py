@@ -106,6 +106,7 @@ class Course:
         crops = self._source.draws(self.setting.seed, self.step, steps=count, batch=self.batch)
         drawn = self._augmenter.drawn(crops, self.step)
         losses = []
+        self.network.train()
         with self.stage.applied(), self._randomness.own():
             for number in range(count):
                 cut = self._source.batch(drawn.crops[number])

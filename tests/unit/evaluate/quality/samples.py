@@ -1,6 +1,6 @@
 """What the quality tests share: a small network and short recipes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +51,7 @@ def recipe(*stages: dict[str, object], teachers: Sequence[str] = (), **more: obj
     return load_recipe({"name": "test", "rungs": [steps], "stages": list(chosen), "teachers": named, **more})
 
 
-def taught(lesson: dict[str, object]) -> Recipe:
+def taught(lesson: Mapping[str, object]) -> Recipe:
     """Two steps with a teacher named ``big``."""
     return recipe(stage(steps=2, distil=[lesson]), teachers=("big",))
 
