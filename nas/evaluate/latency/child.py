@@ -145,9 +145,9 @@ def serve(connection: Connection) -> None:
         job = Job.from_dict(document)
         with _limited(job.limit_s), _leased(connection, leased):
             answer = answered(job, networks)
-            still_usable = usable(resolve(job.device))
-        connection.send_bytes(json.dumps(answer).encode())
-        if not still_usable:
+            last = not usable(resolve(job.device))
+        connection.send_bytes(json.dumps(answer | {"last": last}).encode())
+        if last:
             return
 
 

@@ -86,15 +86,23 @@ class Measurer:
             NetworkError: The networks cannot be measured, or the process died or took longer than its limit.
         """
         try:
-            self._send(job, networks, lease)
-            if not self._ours.poll(job.limit_s):
-                self.close()
-                raise NetworkError(f"The network hung: no result after {job.limit_s:g} s, so its process was killed.")
-            answer: Answer = json.loads(self._ours.recv_bytes())
+            answer = self._exchange(job, networks, lease)
         except (EOFError, ConnectionError):
             raise NetworkError(self._why_it_died()) from None
+        except BaseException:  # an interrupt leaves a job behind, whose answer nobody must take for another's
+            self.close()
+            raise
+        if answer.pop("last"):
+            self.close()
         if "failed" in answer:
             raise NetworkError(answer["failed"])
+        return answer
+
+    def _exchange(self, job: Job, networks: bytes, lease: int | None) -> Answer:
+        self._send(job, networks, lease)
+        if not self._ours.poll(job.limit_s):
+            raise NetworkError(f"The network hung: no result after {job.limit_s:g} s, so its process was killed.")
+        answer: Answer = json.loads(self._ours.recv_bytes())
         return answer
 
     def _send(self, job: Job, networks: bytes, lease: int | None) -> None:

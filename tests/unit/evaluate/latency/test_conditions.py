@@ -5,6 +5,7 @@ import torch
 from nas.evaluate.latency.conditions import Conditions, Snapshot, drop_reason, gpu_snapshot, invalid_reason
 from nas.evaluate.latency.nvml import Gpu
 from nas.evaluate.latency.probe import probe_mhz
+from nas.evaluate.latency.readings import why_not
 from tests.unit.evaluate.latency import traces
 from tests.unit.evaluate.latency.fake_nvml import FakeNvml
 
@@ -68,3 +69,11 @@ def test_where_the_driver_refuses_the_clock_the_probe_finds_it() -> None:
 
 def test_the_probe_of_the_processor_needs_no_privilege() -> None:
     assert probe_mhz(torch.device("cpu")) > 1.0
+
+
+@pytest.mark.parametrize("code", sorted({v for k, v in vars(pynvml).items() if k.startswith("NVML_ERROR_")}))
+def test_no_error_of_the_driver_stops_a_measurement_or_becomes_a_zero(code: int) -> None:
+    for library in (FakeNvml(errors={"*": code}), FakeNvml(init_error=code)):
+        found = Gpu("GPU-1", library)
+        assert gpu_snapshot(found, lambda: 1400.0) == Snapshot(1400.0)
+        assert why_not(found.energy_mj())
