@@ -62,6 +62,8 @@ class SearchView(Answer):
     trials: TrialCounts
     baseline: Document
     """The baseline network beside which everything was measured; empty until then."""
+    fidelity: bool
+    """Whether its fidelity report is there."""
     error: str
     last_event: int
     """The newest event; send it as `Last-Event-ID` to follow from here."""

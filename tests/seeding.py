@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from nas.costing import cost
+from nas.evaluate.fidelity.candidates import Candidate, Length
+from nas.evaluate.fidelity.report import report
 from nas.language import Architecture, load_architecture, load_space
 from nas.requests import SearchRequest
 from nas.scoring import score
-from nas.store import Claim, Store, architectures, blobs, exports, searches, trials, workers
+from nas.store import Claim, Store, architectures, blobs, exports, fidelities, searches, trials, workers
 
 BASELINE_MS = 20.0
 DEVICE = {"uuid": "cpu-1", "name": "Test CPU", "kind": "cpu"}
@@ -142,6 +144,30 @@ def add_trial(
 def _state(number: int, count: int) -> trials.State:
     last: dict[int, trials.State] = {1: "failed", 2: "infeasible", 3: "pruned", 4: "pruned"}
     return last.get(count - number, "complete")
+
+
+def seed_fidelity(store: Store, seeded: Seeded) -> Document:
+    """Write a fidelity report of a seeded search, as its worker would; the first rung mixes up neighbours."""
+    short, long = Length(150, "demo"), Length(600, "demo")
+    with store.session() as session:
+        found = [
+            Candidate(
+                hash=own,
+                params=100_000 + 9_000 * number,
+                flops=10**10 + 10**8 * number,
+                latency_ms=8.0 + 0.3 * number,
+                psnr_db={
+                    short: {0: 23.0 + 0.03 * (number ^ 1), 1: 23.02 + 0.03 * (number ^ 2)},
+                    long: {0: 23.5 + 0.04 * number, 1: 23.52 + 0.04 * (number ^ 1)},
+                },
+                loss_sums={short: {0: 1.0 / (1 + (number ^ 2))}},
+                zero_cost={"synflow": float(number % 5), "naswot": float(number % 3)},
+            )
+            for number, own in enumerate(seeded.hashes)
+        ]
+        document = {"search": seeded.search_id, "data": "embedded", "seed": 0, **report(found)}
+        fidelities.put(session, seeded.search_id, document)
+    return document
 
 
 def finish_export(store: Store, data: bytes) -> None:

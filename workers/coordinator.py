@@ -15,6 +15,7 @@ from nas.search.problem import Problem, References
 from nas.search.records import Stopped
 from nas.store import Search, Store, datasets, events, searches
 from nas.store.searches import End
+from workers import fidelity
 from workers.cluster import Team
 from workers.heartbeat import Heartbeat
 from workers.jobs import Job
@@ -65,6 +66,7 @@ class Coordinator:
         try:
             with Heartbeat(self._store, search.claim, self._settings.lease_s, self._stopping) as heartbeat:
                 reason = self._run(search, heartbeat)
+                fidelity.conclude(self._store, search.id)
             self._end(search, "done", note=reason)
         except Stopped as stopped:
             self._stop(search, stopped.wish)

@@ -3,6 +3,7 @@
 import { draw } from "/page/chart.js";
 import { events, get, items, post } from "/page/client.js";
 import { chip, count, db, duration, failure, fill, fixed, h, ms } from "/page/dom.js";
+import { fidelityTable } from "/page/fidelity.js";
 import { frontTable, showArchitecture } from "/page/front.js";
 
 const REFRESH_MS = 1000;
@@ -57,24 +58,27 @@ function soon(view) {
 
 async function update(view) {
   const [search, front] = await Promise.all([get(`/v1/searches/${view.id}`, view.signal), get(`/v1/searches/${view.id}/front`, view.signal)]);
-  Object.assign(view, { search, front });
+  const fidelity = search.fidelity ? await get(`/v1/searches/${view.id}/fidelity`, view.signal) : null;
+  Object.assign(view, { search, front, fidelity });
   if (search.status !== "running") view.step.textContent = "";
   document.title = `${search.name || search.space} – ${search.trials.spent} of ${search.trials.budget}`;
   fill(view.messages, search.error && h("div", { class: "notice bad", role: "alert" }, h("p", {}, search.error)));
   head(view);
   figures(view);
   frontTable(view);
+  fidelityTable(view);
   await chart(view);
   view.onchange();
 }
 
 function layOut(main, view) {
-  for (const part of ["head", "step", "messages", "figures", "chart", "legend", "table"]) view[part] = h("div", { class: part });
+  for (const part of ["head", "step", "messages", "figures", "chart", "legend", "table", "trust"]) view[part] = h("div", { class: part });
   view.chart.setAttribute("role", "img");
   const section = (title, ...parts) => h("section", { class: "card", "aria-label": title }, h("h3", {}, title), ...parts);
   fill(main, view.head, view.step, view.messages, view.figures,
     section("PSNR against latency", view.legend, view.chart),
-    section("The front", view.table));
+    section("The front", view.table),
+    section("How far training can be trusted", view.trust));
 }
 
 function showLink({ link }, state) {

@@ -80,6 +80,12 @@ def get_leaderboard(search_id: str, session: Reading) -> dict[str, Any]:
     return report.leaderboard(session, search_id)
 
 
+@router.get("/{search_id}/fidelity")
+def get_fidelity(search_id: str, session: Reading) -> dict[str, Any]:
+    """How far the rungs of a search can be trusted; 404 until it ended, or `nas fidelity` was run."""
+    return searches.fidelity(session, search_id)
+
+
 @router.get("/{search_id}/events", response_class=EventSourceResponse)
 def follow_search(search_id: str, store: TheStore, last_event_id: LastEventId = 0) -> EventSourceResponse:
     """Server-Sent Events of a search; `Last-Event-ID` resumes, and `end` says that nothing more will come."""

@@ -1,10 +1,12 @@
 """Searches: queued, listed, steered."""
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from api.schemas import PageOf, SearchView, TrialCounts, TrialView
 from nas.requests import FieldError, SearchRequest, check, document_name, located
-from nas.store import Search, datasets, events, searches, trials
+from nas.store import Search, datasets, events, fidelities, searches, trials
 
 
 def queue(session: Session, request: SearchRequest, key: str | None) -> SearchView:
@@ -54,14 +56,25 @@ def trial_page(
     return PageOf(items=[TrialView.model_validate(row) for row in found.items], next_cursor=found.cursor)
 
 
+def fidelity(session: Session, search_id: str) -> dict[str, Any]:
+    """The stored fidelity report of a search, and when it was made.
+
+    Raises:
+        NotFoundError: there is no such search, or no report yet.
+    """
+    found = fidelities.get(session, search_id)
+    return {**found.document, "made_at": found.updated_at.isoformat()}
+
+
 def _views(session: Session, rows: list[Search]) -> list[SearchView]:
     ids = [row.id for row in rows]
     counts, spent = trials.counts(session, ids), trials.spent(session, ids)
     progress = {row.id: {"budget": row.request["trials"], "spent": spent[row.id], **counts[row.id]} for row in rows}
-    return [_view(row, progress[row.id], events.last_id(session, row.id)) for row in rows]
+    told = fidelities.known(session, ids)
+    return [_view(row, progress[row.id], events.last_id(session, row.id), row.id in told) for row in rows]
 
 
-def _view(row: Search, progress: dict[str, int], last_event: int) -> SearchView:
+def _view(row: Search, progress: dict[str, int], last_event: int, told: bool) -> SearchView:
     request = row.request
     return SearchView.model_validate(
         {
@@ -69,6 +82,7 @@ def _view(row: Search, progress: dict[str, int], last_event: int) -> SearchView:
             "space": document_name(request["space"]),
             "recipe": document_name(request["recipe"]),
             "trials": TrialCounts.model_validate(progress),
+            "fidelity": told,
             "last_event": last_event,
         }
     )

@@ -1,5 +1,8 @@
 """Fidelity reports: one for each search; a newer one takes the place of the older."""
 
+from collections.abc import Collection
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from nas.errors import NotFoundError
@@ -20,6 +23,12 @@ def put(session: Session, search_id: str, document: Document) -> None:
 def find(session: Session, search_id: str) -> FidelityReport | None:
     """The report of a search; None before there is one."""
     return session.get(FidelityReport, search_id)
+
+
+def known(session: Session, ids: Collection[str]) -> set[str]:
+    """Those of these searches that have a report."""
+    query = select(FidelityReport.search_id).where(FidelityReport.search_id.in_(ids))
+    return set(session.execute(query).scalars())
 
 
 def get(session: Session, search_id: str) -> FidelityReport:

@@ -27,7 +27,11 @@ def synflow(network: nn.Module, lr_bchw: Tensor) -> float:
     weights = _trainable(network)
     total = network(torch.ones_like(lr_bchw[:1], dtype=torch.float64)).sum()
     gradients = torch.autograd.grad(total, weights, allow_unused=True)
-    flow = [(weight * found).abs().sum() for weight, found in zip(weights, gradients, strict=True) if found is not None]
+    flow = [
+        (weight.detach() * found).abs().sum()
+        for weight, found in zip(weights, gradients, strict=True)
+        if found is not None
+    ]
     return float(torch.stack(flow).sum().log())
 
 
