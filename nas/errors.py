@@ -84,6 +84,12 @@ class StoreError(NasError):
     wrong_request = False
 
 
+class StoreUnavailableError(StoreError):
+    """The database cannot be reached or written just now; the same may be tried again later."""
+
+    status = 503
+
+
 class LeaseLostError(StoreError):
     """A worker wrote to something that another worker has taken over, or that was ended meanwhile."""
 

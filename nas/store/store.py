@@ -9,7 +9,7 @@ from typing import Self
 from sqlalchemy.exc import InterfaceError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
-from nas.errors import NasError, StoreError
+from nas.errors import NasError, StoreError, StoreUnavailableError
 from nas.store import migrations
 from nas.store.engine import READING, connect, shown
 
@@ -73,15 +73,17 @@ class Store:
         except StatementError as error:
             if isinstance(error.orig, NasError):
                 raise error.orig from error
-            raise StoreError(self._sentence(error)) from error
+            raise self._failure(error) from error
         except sqlite3.Error as error:  # while connecting, before SQLAlchemy wraps anything
-            raise StoreError(f"The database {self.name} cannot be opened: {error}.") from error
+            raise StoreUnavailableError(f"The database {self.name} cannot be opened: {error}.") from error
 
-    def _sentence(self, error: StatementError) -> str:
+    def _failure(self, error: StatementError) -> StoreError:
         reason = " ".join(str(error.orig).split())
         if isinstance(error, OperationalError | InterfaceError):
-            return f"The database {self.name} cannot be used: {reason}. Check that it is reachable and writable."
-        return f"The database {self.name} refused a statement: {reason}."
+            return StoreUnavailableError(
+                f"The database {self.name} cannot be used: {reason}. Check that it is reachable and writable."
+            )
+        return StoreError(f"The database {self.name} refused a statement: {reason}.")
 
     def close(self) -> None:
         """Close all connections."""
