@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from nas.store.tables import Trial
 from tests.integration.logged import DIE_ONCE, LOG, PAUSE_S
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 180.0
+PATIENCE_S = 300.0
 
 
 @dataclass
@@ -57,6 +58,16 @@ class Worker:
     def started(self) -> list[str]:
         """The keys of all trainings that were started so far."""
         return self.log.read_text().splitlines() if self.log.exists() else []
+
+    @contextmanager
+    def holding(self, kind: str) -> Iterator[None]:
+        """Let no evaluation of a kind, ``latency`` or ``quality``, end before the block does."""
+        hold = self.log.with_name(f"hold-{kind}")
+        hold.touch()
+        try:
+            yield
+        finally:
+            hold.unlink()
 
     def send(self, number: signal.Signals) -> None:
         """Send the worker process itself a signal."""

@@ -9,7 +9,7 @@ import pytest
 from nas.store import Store, searches
 from tests.integration.driving import Worker, finished, queue, rows, status, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
@@ -40,23 +40,29 @@ def running(started: Worker) -> Iterator[Worker]:
 
 def kill_after_ask(worker: Worker, store: Store, search_id: str) -> None:
     asked = len(rows(store, search_id))
-    until(lambda: len(rows(store, search_id)) > asked, worker)
-    worker.kill()
-    assert any(row.state == "running" and "latency_ms" not in row.metrics for row in rows(store, search_id))
+    with worker.holding("latency"):
+        worker.start()
+        until(lambda: len(rows(store, search_id)) > asked, worker)
+        worker.kill()
+        assert any(row.state == "running" and "latency_ms" not in row.metrics for row in rows(store, search_id))
 
 
 def kill_in_mid_training(worker: Worker, store: Store, _: str) -> None:
     begun = len(worker.started())
-    until(lambda: len(worker.started()) > begun, worker)
-    worker.kill()
-    assert set(worker.started()[begun:]) - finished(store)
+    with worker.holding("quality"):
+        worker.start()
+        until(lambda: len(worker.started()) > begun, worker)
+        worker.kill()
+        assert set(worker.started()[begun:]) - finished(store)
 
 
 def kill_between_result_and_tell(worker: Worker, store: Store, search_id: str) -> None:
     begun = len(worker.started())
-    until(lambda: len(worker.started()) > begun, worker)
-    worker.send(signal.SIGSTOP)
-    key = worker.started()[-1]
+    with worker.holding("quality"):
+        worker.start()
+        until(lambda: len(worker.started()) > begun, worker)
+        worker.send(signal.SIGSTOP)
+        key = worker.started()[-1]
     until(lambda: key in finished(store), worker)
     worker.kill()
     told = [row for row in rows(store, search_id) if row.hash in key and row.sampler["told"]]
@@ -65,6 +71,7 @@ def kill_between_result_and_tell(worker: Worker, store: Store, search_id: str) -
 
 def kill_at_random(worker: Worker, moment: float) -> None:
     begun = len(worker.started())
+    worker.start()
     until(lambda: len(worker.started()) >= begun + int(moment * 4), worker)
     worker.kill()
 
@@ -83,8 +90,6 @@ def test_a_search_whose_worker_is_killed_again_and_again_loses_and_repeats_nothi
         *(partial(kill_at_random, worker, moment) for moment in moments),
     ]
     for kill in kills:
-        worker.start()
-        until(lambda: status(store, search_id) == "running" and len(rows(store, search_id)) > 0, worker)
         kill()
         checkpoints.append((len(worker.started()), finished(store)))
     worker.start()
@@ -102,11 +107,12 @@ def test_a_cancelled_search_ends_at_once_and_a_paused_one_goes_on_when_resumed(
     local_worker: Worker, local_store: Store
 ) -> None:
     paused, cancelled = queue(local_store, trials=8), queue(local_store, trials=8)
-    local_worker.start()
-    until(lambda: len(local_worker.started()) > 2, local_worker)
-    with local_store.session() as session:
-        searches.pause(session, paused)
-        searches.cancel(session, cancelled)
+    with local_worker.holding("quality"):
+        local_worker.start()
+        until(lambda: len(local_worker.started()) > 1, local_worker)
+        with local_store.session() as session:
+            searches.pause(session, paused)
+            searches.cancel(session, cancelled)
     until(lambda: status(local_store, paused) == "paused", local_worker)
     assert status(local_store, cancelled) == "cancelled"
     known = finished(local_store)
@@ -121,10 +127,11 @@ def test_a_cancelled_search_ends_at_once_and_a_paused_one_goes_on_when_resumed(
 
 def test_a_worker_that_is_asked_to_end_gives_its_search_back(local_worker: Worker, local_store: Store) -> None:
     search_id = queue(local_store)
-    local_worker.start()
-    until(lambda: len(local_worker.started()) > 1, local_worker)
-    local_worker.send(signal.SIGTERM)
-    assert local_worker.ended() == 0
+    with local_worker.holding("quality"):
+        local_worker.start()
+        until(lambda: len(local_worker.started()) > 1, local_worker)
+        local_worker.send(signal.SIGTERM)
+        assert local_worker.ended() == 0
     assert status(local_store, search_id) == "queued"
 
 

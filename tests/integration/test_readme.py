@@ -31,6 +31,7 @@ def run(command: list[str], where: Path) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_every_command_works_in_its_order(tmp_path: Path) -> None:
     # A search by the book takes minutes; this recipe leaves its commands as they are.
     (tmp_path / "tiny.yaml").write_text(RECIPE)

@@ -60,6 +60,7 @@ def status_of(url: str, search_id: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_search_is_paused_resumed_and_cancelled_from_terminals(terminal: Terminal) -> None:
     _, url = terminal
     first = started(terminal, "search", "span", "--trials", "500", "--recipe", "tiny.yaml", "--device", "cpu")
@@ -85,6 +86,7 @@ def test_a_search_is_paused_resumed_and_cancelled_from_terminals(terminal: Termi
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_killed_command_takes_its_worker_along(terminal: Terminal) -> None:
     _, url = terminal
     process = started(terminal, "search", "span", "--trials", "500", "--recipe", "tiny.yaml", "--device", "cpu")
