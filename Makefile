@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
+# Processes that share the tests; each has its own database server and browser, so a few are enough.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo serve test browser lint types bench docs lock clean
@@ -22,7 +24,7 @@ serve: install ## Run the API, the page and one local worker in the foreground
 	$(BIN)/nas serve $(ARGS)
 
 test: dev browser ## Run all tests
-	$(BIN)/python -m pytest --junitxml=build/tests.xml $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --junitxml=build/tests.xml $(ARGS)
 
 browser: dev
 	@command -v chromium || command -v chromium-browser || command -v google-chrome \
