@@ -11,6 +11,10 @@ from nas.errors import LanguageError, NasError, RecipeError, UnknownNameError
 from nas.evaluate.quality.recipes import Recipe, load_recipe, ready_made
 from tests.unit.evaluate.quality.samples import recipe, stage
 
+SGD = {"kind": "sgd", "lr": 0.1}
+SELF = {"architecture": "self"}
+PRUNING = {"layer": "conv_3", "keep": 5}
+
 
 def _document(**changes: Any) -> dict[str, Any]:
     return {"name": "mine", "rungs": [12], "stages": [stage()]} | changes
@@ -42,6 +46,15 @@ def test_the_hash_is_golden() -> None:
     assert recipe().hash == "e468f5243f9e52f023284aa7134cdbddb32339edafba3e99c8eff535f19f032e"
 
 
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("demo", "f2a51e042206bf41"), ("proxy", "72ae1cbfb4a9f2c5"), ("full", "19a95da901a79d5a")],
+)
+def test_hashes_of_the_first_recipes_are_golden(name: str, start: str) -> None:
+    """Whatever a stage learns to say since then leaves no trace where it is not said."""
+    assert load_recipe(name).hash.startswith(start)
+
+
 def test_the_hash_ignores_what_does_not_decide_the_weights() -> None:
     written_out = stage(ema=None, precision="fp32", loss={"l1": 1, "l2": 0}, grad_clip=None)
     other = _document(name="other", description="else", rungs=[3, 12], eta=2, stages=[written_out])
@@ -65,7 +78,25 @@ def test_the_hash_ignores_what_does_not_decide_the_weights() -> None:
         {"ema": 0.9},
         {"grad_clip": 1.0},
         {"precision": "bf16"},
+        {"precision": "tf32"},
+        {"average": {}},
+        {"average": {"begin": 0.5}},
+        {"grad_clip_value": 1.0},
+        {"start": "last"},
+        {"best_every": 3},
+        {"trains": "base"},
+        {"trains": ["conv_1.*"]},
+        {"extra": {"after": "spab_6", "blocks": 3, "distil": {"l1": 1.0}}},
+        {"augment": {"colours": True}},
+        {"augment": {"flip": False}},
+        {"augment": {"mixup": 0.4}},
+        {"prune": [{"layer": "conv_3", "keep": 5}]},
+        {"optimizer": {"kind": "adam", "lr": 2e-3, "eps": 1e-7}},
+        {"optimizer": {"kind": "sgd", "lr": 2e-3}},
+        {"schedule": {"kind": "linear"}},
+        {"schedule": {"kind": "cosine", "cycles": 2}},
     ],
+    ids=str,
 )
 def test_the_hash_sees_every_field_of_a_stage(change: dict[str, object]) -> None:
     assert recipe(stage(**change)).hash != recipe().hash
@@ -84,6 +115,32 @@ def test_the_hash_sees_every_field_of_a_stage(change: dict[str, object]) -> None
         (_document(stages=[stage(loss={"ssim": 1})]), "stages.0.loss.ssim: extra inputs"),
         (_document(stages=[stage(schedule={"kind": "step"})]), "stages.0.schedule: .*'step'"),
         (_document(stages=[stage(optimizer={"kind": "adam", "lr": float("inf")})]), "lr: input should be a finite"),
+        (_document(stages=[stage(steps="12")]), "stages.0.steps: input should be a valid integer, got '12'"),
+        (_document(stages=[stage(batch=True)]), "stages.0.batch: input should be a valid integer, got True"),
+        (_document(stages=[stage(optimizer={"kind": "lion", "lr": 1})]), "stages.0.optimizer: .*'lion'"),
+        (_document(stages=[stage(optimizer=SGD | {"eps": 1})]), "stages.0.optimizer.eps: extra inputs"),
+        (
+            _document(stages=[stage(optimizer=SGD | {"nesterov": True})]),
+            "stages.0.optimizer: nesterov needs a momentum",
+        ),
+        (_document(stages=[stage(schedule={"kind": "cosine", "cycles": 0})]), "stages.0.schedule.cycles: .* got 0"),
+        (_document(stages=[stage(schedule={"kind": "multistep"})]), "stages.0.schedule.milestones: field required"),
+        (_document(stages=[stage(ema=0.9, average={})]), "stages.0: ema and average are two results"),
+        (
+            _document(stages=[stage(batch=1, augment={"mixup": 0.1})]),
+            "stages.0: mixup needs a batch of 2 or more, got 1",
+        ),
+        (_document(stages=[stage(best_every=13)]), "stages.0: best_every has to be at most the stage's steps, 12"),
+        (_document(stages=[stage(start="first")]), "stages.0.start: .*'first'"),
+        (_document(stages=[stage(start=[0])]), r"soup is made of stages that are over, below 0, got \[0\]"),
+        (_document(soup=[1]), r"below 1, got \[1\]"),
+        (_document(stages=[stage(steps=6), stage(steps=6, prune=[PRUNING])], soup=[0, 1]), "weights of one shape"),
+        (_document(stages=[stage(distil=[{"teacher": "big"}])]), "stages.0.distil.0: a teacher teaches its output"),
+        (
+            _document(stages=[stage(distil=[{"teacher": "big", "output": {"l1": 1}}])], teachers={"a": SELF}),
+            "stages.0.distil names the teacher 'big'; teachers has: a",
+        ),
+        (_document(teachers={"a": {**SELF, "weights": "x", "recipe": "full"}}), "teachers.a: a teacher has weights or"),
         ({"rungs": [12]}, r"name: field required \(1 more\)"),
         ([], "valid dictionary"),
     ],
@@ -95,6 +152,53 @@ def test_a_bad_recipe_is_one_sentence_with_its_path(document: Any, sentence: str
         load_recipe(document if isinstance(document, dict) else path)
     assert isinstance(caught.value, RecipeError)
     assert "\n" not in str(caught.value)
+
+
+def _taught(**teacher: object) -> Recipe:
+    return load_recipe(_document(teachers={"big": {**SELF, **teacher}}))
+
+
+def test_the_hash_sees_teachers_by_the_content_of_their_weights(tmp_path: Path) -> None:
+    for name, content in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+        (tmp_path / name).write_bytes(content)
+    hashes = {name: _taught(weights=str(tmp_path / name)).hash for name in "abc"}
+    assert hashes["a"] == hashes["b"] != hashes["c"]
+    assert len({recipe().hash, hashes["a"], hashes["c"], _taught().hash, _taught(recipe="full").hash}) == 5
+    with pytest.raises(RecipeError, match="cannot be read"):
+        _ = _taught(weights=str(tmp_path / "missing")).hash
+
+
+def test_the_hash_sees_a_soup() -> None:
+    two = [stage(steps=6), stage(steps=6)]
+    assert recipe(*two, soup=[0, 1]).hash != recipe(*two).hash
+
+
+def test_the_hash_ignores_where_a_recipe_was_published() -> None:
+    published = recipe(source={"report": "r", "team": "t"}, reported=["a"], assumed=["b"])
+    assert published.hash == recipe().hash
+
+
+def test_a_recipe_written_out_reads_the_same() -> None:
+    whole = recipe(
+        stage(steps=6, trains=["a.*"], distil=[{"teacher": "big", "features": {"layers": ["spab_*"]}}]),
+        stage(steps=6, start=[0], average={}, augment={"mixup": 0.3}, prune=[]),
+        teachers=["big"],
+        soup=[1],
+    )
+    assert load_recipe(json.loads(json.dumps(whole.model_dump(mode="json")))) == whole
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"stages": [stage(prune=[PRUNING])]}, "prunes, which makes another architecture"),
+        ({"teachers": {"big": SELF}}, "weights of its teacher 'big' are, and a search"),
+    ],
+)
+def test_a_search_refuses_what_only_one_training_can_do(changes: dict[str, Any], sentence: str) -> None:
+    load_recipe("demo").check_search()
+    with pytest.raises(RecipeError, match=sentence):
+        load_recipe(_document(**changes)).check_search()
 
 
 def test_recipes_are_read_without_torch() -> None:
