@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from nas.networks.calls import Call, Form, translate
+from nas.networks.calls import Call, Form, call, translate
 from nas.ops import experts as ops
 
 
@@ -11,14 +11,14 @@ class Expert(nn.Module):
     """The product of two features at a low rank.
 
     Args:
-        channels: Channels in and out.
-        rank: Channels of the product.
+        first: 1x1 of the first feature to the rank.
+        second: 1x1 of the second.
+        expand: 1x1 of their product back.
     """
 
-    def __init__(self, channels: int, rank: int) -> None:
+    def __init__(self, first: nn.Module, second: nn.Module, expand: nn.Module) -> None:
         super().__init__()
-        self.first, self.second = nn.Conv2d(channels, rank, 1), nn.Conv2d(channels, rank, 1)
-        self.expand = nn.Conv2d(rank, channels, 1)
+        self.first, self.second, self.expand = first, second, expand
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Return (B, channels, H, W)."""
@@ -70,4 +70,9 @@ class ExpertMixture(nn.Module):
 
 @translate.register
 def _expert_mixture(op: ops.ExpertMixture, widths: tuple[int, ...], form: Form) -> Call:
-    return Call(ExpertMixture, widths[0], [Call(Expert, widths[0], rank) for rank in op.ranks])
+    channels, made = widths[0], []
+    for rank in op.ranks:
+        inner, back = op.expert(channels, rank)
+        first = call(inner, (channels,), form)
+        made.append(Call(Expert, first, first, call(back, (rank,), form)))
+    return Call(ExpertMixture, channels, made)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.networks.calls import Call, Form, translate
+from nas.networks.calls import Call, Form, call, translate
 from nas.ops import fourier as ops
 
 
@@ -12,7 +12,8 @@ class SpectralGate(nn.Module):
     """A feature times the inverse transform of its reweighted spectrum: (B, channels, H, W) in and out.
 
     Args:
-        channels: Channels in and out.
+        squeeze: 1x1 to few channels.
+        expand: 1x1 back.
         inner: Channels of the squeezed spectrum.
         segments: Segments of each axis of the spectrum.
         slope: Of its leaky ReLUs.
@@ -21,14 +22,14 @@ class SpectralGate(nn.Module):
         Team CUIT_HTTP (FSANet) in the NTIRE 2025 Efficient Super-Resolution report
     """
 
-    def __init__(self, channels: int, inner: int, *, segments: int, slope: float) -> None:
+    def __init__(self, squeeze: nn.Module, expand: nn.Module, *, inner: int, segments: int, slope: float) -> None:
         super().__init__()
         self.segments, self.slope = segments, slope
-        self.squeeze = nn.Conv2d(channels, inner, 1)
+        self.squeeze = squeeze
         count = inner * segments**2
         self.factors = nn.Conv2d(count, count, 1, groups=count, bias=False)
         self.offset = nn.Parameter(torch.zeros(1, inner, 1, 1))
-        self.expand = nn.Conv2d(inner, channels, 1)
+        self.expand = expand
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the gated feature."""
@@ -62,18 +63,19 @@ class SpectralMixer(nn.Module):
     Args:
         channels: Channels in and out.
         experts: Experts, each of which sees an equal part of the channels.
+        weights: 1x1 that weighs the experts.
 
     Reference:
         Team NJUPCA (SFNet) in the NTIRE 2025 Efficient Super-Resolution report
     """
 
-    def __init__(self, channels: int, experts: int) -> None:
+    def __init__(self, channels: int, experts: int, weights: nn.Module) -> None:
         super().__init__()
         parts = 2 * channels
         self.bands = nn.ModuleList(nn.Conv2d(parts, parts, 1, groups=parts) for _ in range(3))
         self.alpha = nn.Parameter(torch.zeros(1, parts, 1, 1))
         self.norm = nn.BatchNorm2d(parts)
-        self.weights = nn.Conv2d(parts, experts, 1)
+        self.weights = weights
         self.depthwise = nn.Conv2d(parts, parts, 3, padding=1, groups=parts)
         self.experts = nn.Conv2d(parts, experts * parts, 1, groups=experts)
 
@@ -107,9 +109,12 @@ class SpectralMixer(nn.Module):
 
 @translate.register
 def _spectral_gate(op: ops.SpectralGate, widths: tuple[int, ...], form: Form) -> Call:
-    return Call(SpectralGate, widths[0], op.inner, segments=op.segments, slope=op.slope)
+    squeeze, expand = op.parts(widths[0])
+    parts = call(squeeze, widths, form), call(expand, (op.inner,), form)
+    return Call(SpectralGate, *parts, inner=op.inner, segments=op.segments, slope=op.slope)
 
 
 @translate.register
 def _spectral_mixer(op: ops.SpectralMixer, widths: tuple[int, ...], form: Form) -> Call:
-    return Call(SpectralMixer, widths[0], op.experts)
+    (channels,) = widths
+    return Call(SpectralMixer, channels, op.experts, call(op.weights(channels), (2 * channels,), form))

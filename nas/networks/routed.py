@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.networks.calls import Call, Form, translate
+from nas.networks.calls import Call, Form, call, translate
 from nas.networks.norm import ElementwiseLayerNorm
 from nas.networks.windows import Windowed
 from nas.ops import routed as ops
@@ -14,8 +14,11 @@ class Router(Windowed):
     """Sees a feature and its condition, and says where effort is worth it.
 
     Args:
-        channels: Of the channel gate.
-        seen: Channels of feature, condition and coordinates.
+        inner: Channels that are seen.
+        see: 1x1 of feature, condition and coordinates.
+        offsets: Two 1x1 that make the offsets.
+        channel_gate: 1x1 that makes the gate of every channel.
+        pixel_gate: Convolution that makes the gate of every pixel.
         window: Side of a window.
         reach: Longest offset, in pixels.
 
@@ -24,17 +27,26 @@ class Router(Windowed):
         returns: offsets (B, 2, H, W), channel gate (B, channels, 1, 1), pixel gate (B, 1, H, W), scores (B, windows, 2)
     """
 
-    def __init__(self, channels: int, seen: int, *, window: int, reach: float) -> None:
+    def __init__(
+        self,
+        inner: int,
+        see: nn.Module,
+        offsets: list[nn.Module],
+        *,
+        channel_gate: nn.Module,
+        pixel_gate: nn.Module,
+        window: int,
+        reach: float,
+    ) -> None:
         super().__init__()
         self.window, self.reach = window, reach
-        inner = seen // 4
-        self.see = nn.Sequential(nn.Conv2d(seen, inner, 1), ElementwiseLayerNorm(inner, 1e-6), nn.LeakyReLU(0.1))
-        self.offsets = nn.Sequential(nn.Conv2d(inner, seen // 8, 1), nn.LeakyReLU(0.1), nn.Conv2d(seen // 8, 2, 1))
+        self.see = nn.Sequential(see, ElementwiseLayerNorm(inner, 1e-6), nn.LeakyReLU(0.1))
+        self.offsets = nn.Sequential(offsets[0], nn.LeakyReLU(0.1), offsets[1])
         self.score = nn.Sequential(
             nn.Linear(window * window, window), nn.LeakyReLU(0.1), nn.Linear(window, 2), nn.Softmax(dim=-1)
         )
-        self.channel_gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(inner, channels, 1), nn.Sigmoid())
-        self.pixel_gate = nn.Sequential(nn.Conv2d(inner, 1, 3, padding=1), nn.Sigmoid())
+        self.channel_gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), channel_gate, nn.Sigmoid())
+        self.pixel_gate = nn.Sequential(pixel_gate, nn.Sigmoid())
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return offsets, channel gate, pixel gate and scores."""
@@ -59,30 +71,29 @@ class ContentMixer(Windowed):
 
     Args:
         channels: Channels in and out.
-        seen: Channels of feature, condition and coordinates.
+        points: Three 1x1 that keep the channels.
+        router: Sees feature and condition.
         window: Side of a window.
-        reach: Longest offset, in pixels.
 
     Shapes:
         x: (B, channels, H, W)
-        condition: (B, seen - channels - 2, H, W)
+        condition: (B, D, H, W)
         returns: (B, channels, H, W)
 
     Reference:
         Wang et al., CAMixerSR, 2024. https://arxiv.org/abs/2402.19289
     """
 
-    def __init__(self, channels: int, seen: int, *, window: int, reach: float) -> None:
+    def __init__(self, channels: int, points: list[nn.Module], router: nn.Module, *, window: int) -> None:
         super().__init__()
         self.window = window
-        self.first, self.second = nn.Conv2d(channels, channels, 1), nn.Conv2d(channels, channels, 1)
+        self.first, self.second, self.mix = points
         self.query = nn.Linear(channels, channels)
         self.spatial = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1, groups=channels),
             nn.Conv2d(channels, channels, 3, padding=2, dilation=2, groups=channels),
         )
-        self.mix = nn.Conv2d(channels, channels, 1)
-        self.router = Router(channels, seen, window=window, reach=reach)
+        self.router = router
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Return the mixed feature."""
@@ -132,4 +143,17 @@ class ContentMixer(Windowed):
 
 @translate.register
 def _content_mixer(op: ops.ContentMixer, widths: tuple[int, ...], form: Form) -> Call:
-    return Call(ContentMixer, widths[0], op.inner(widths), window=op.window, reach=op.reach)
+    channels, seen = widths[0], op.inner(widths)
+    parts, inner = op.router(seen, channels), seen // 4
+    router = Call(
+        Router,
+        inner,
+        call(parts.see, (seen,), form),
+        [call(parts.offsets[0], (inner,), form), call(parts.offsets[1], (seen // 8,), form)],
+        channel_gate=call(parts.channel_gate, (inner,), form),
+        pixel_gate=call(parts.pixel_gate, (inner,), form),
+        window=op.window,
+        reach=op.reach,
+    )
+    points = [call(op.point(channels, channels), (channels,), form)] * 3
+    return Call(ContentMixer, channels, points, router, window=op.window)

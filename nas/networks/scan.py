@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.networks.calls import Call, Form, translate
+from nas.networks.calls import Call, Form, call, translate
 from nas.ops import scan as ops
 
 
@@ -155,6 +155,7 @@ class PromptedScan(nn.Module):
         channels: Channels in and out.
         inner: Channels inside.
         recurrence: Of one direction; reads the sorted pixels.
+        project: 1x1 to the channels inside.
         route: Channels inside the router.
         tokens: Prompts to draw from.
         prompt: Rank of the table of prompts.
@@ -165,12 +166,21 @@ class PromptedScan(nn.Module):
     """
 
     def __init__(
-        self, channels: int, inner: int, recurrence: nn.Module, *, route: int, tokens: int, prompt: int, state: int
+        self,
+        channels: int,
+        inner: int,
+        recurrence: nn.Module,
+        project: nn.Module,
+        *,
+        route: int,
+        tokens: int,
+        prompt: int,
+        state: int,
     ) -> None:
         super().__init__()
         self.recurrence = recurrence
         self.norm, self.mix = nn.LayerNorm(inner), nn.Linear(inner, channels)
-        self.project = nn.Conv2d(channels, inner, 1)
+        self.project = project
         self.depthwise = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
         self.tokens = nn.Parameter(torch.empty(tokens, prompt).uniform_(-1 / tokens, 1 / tokens))
         self.route = nn.Sequential(
@@ -209,6 +219,7 @@ def _prompted_scan(op: ops.PromptedScan, widths: tuple[int, ...], form: Form) ->
         channels,
         inner,
         Call(Recurrence, inner, state=op.state, rank=op.rank, directions=1),
+        call(op.project(channels), widths, form),
         route=op.route(channels),
         tokens=op.tokens,
         prompt=op.prompt,

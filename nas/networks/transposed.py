@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.networks.calls import Call, Form, translate
+from nas.networks.calls import Call, Form, call, translate
 from nas.ops import transposed as ops
 
 
@@ -14,6 +14,8 @@ class ChannelAttention(nn.Module):
     Args:
         channels: Channels in and out.
         heads: Groups of channels that attend to each other.
+        project: 1x1 to queries, keys and values.
+        mix: 1x1 back.
         tile: Longest side of a tile, in pixels.
         rectified: Whether scores pass a ReLU instead of a softmax.
         shared: Whether keys and values are one feature.
@@ -26,14 +28,24 @@ class ChannelAttention(nn.Module):
         Zamir et al., Restormer, 2021. https://arxiv.org/abs/2111.09881
     """
 
-    def __init__(self, channels: int, heads: int, *, tile: int, rectified: bool = False, shared: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        *,
+        project: nn.Module,
+        mix: nn.Module,
+        tile: int,
+        rectified: bool = False,
+        shared: bool = False,
+    ) -> None:
         super().__init__()
         self.heads, self.tile, self.rectified, self.shared = heads, tile, rectified, shared
         spatial = (2 if shared else 3) * channels
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
-        self.project = nn.Conv2d(channels, (4 if shared else 3) * channels, 1, bias=False)
+        self.project = project
         self.depthwise = nn.Conv2d(spatial, spatial, 3, padding=1, groups=spatial, bias=False)
-        self.mix = nn.Conv2d(channels, channels, 1, bias=False)
+        self.mix = mix
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the attended feature."""
@@ -85,6 +97,8 @@ class ChannelAttention(nn.Module):
 
 @translate.register
 def _channel_attention(op: ops.ChannelAttention, widths: tuple[int, ...], form: Form) -> Call:
-    made = Call(ChannelAttention, widths[0], op.heads, tile=op.tile)
+    (channels,), (project, mix) = widths, op.parts(widths[0])
+    parts = {"project": call(project, widths, form), "mix": call(mix, widths, form)}
+    made = Call(ChannelAttention, channels, op.heads, **parts, tile=op.tile)
     made = made.given(rectified=True) if op.score == "relu" else made
     return made.given(shared=True) if op.shared else made

@@ -106,8 +106,8 @@ def _dispersion(op: ops.Dispersion, widths: tuple[int, ...], form: Form) -> Call
         Call(nn.Sequential, *[_depthwise(group, window, op) for window in chain], call(op.activation, (group,), form))
         for chain in windows
     ]
-    point = Call(nn.Conv2d, channels, channels, 1) if op.point else None
-    dispersed = Call(Dispersion, point, made)
+    first = op.first(channels)
+    dispersed = Call(Dispersion, None if first is None else call(first, widths, form), made)
     return dispersed.given(activation=call(op.activation, widths, form)) if op.residual else dispersed
 
 

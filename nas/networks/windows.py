@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.networks.calls import Call, Form, translate
+from nas.networks.calls import Call, Form, call, translate
 from nas.ops import windows as ops
 
 
@@ -125,7 +125,8 @@ class SelfCorrelation(Windowed):
     Args:
         channels: Channels in and out, even.
         window: Side of a window.
-        inner: Channels inside the bottleneck.
+        bottleneck: The three convolutions that make one factor.
+        gate: 1x1 that makes the other.
         heads: Groups of channels of the correlation between pixels; 0: channels only.
         base: Side of the base grid.
         position_inner: Channels inside the network that makes the position bias.
@@ -135,18 +136,21 @@ class SelfCorrelation(Windowed):
     """
 
     def __init__(
-        self, channels: int, window: int, *, inner: int, heads: int = 0, base: int = 8, position_inner: int = 1
+        self,
+        channels: int,
+        window: int,
+        *,
+        bottleneck: list[nn.Module],
+        gate: nn.Module,
+        heads: int = 0,
+        base: int = 8,
+        position_inner: int = 1,
     ) -> None:
         super().__init__()
         self.window, self.heads, self.base = window, heads, base
-        self.bottleneck = nn.Sequential(
-            nn.Conv2d(channels, inner, 1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(inner, inner, 3, padding=1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(inner, channels, 1),
-        )
-        self.gate = nn.Conv2d(channels, channels, 1)
+        first, second, third = bottleneck
+        self.bottleneck = nn.Sequential(first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2), third)
+        self.gate = gate
         self.mix = nn.Linear(channels if heads else channels // 2, channels)
         if heads:
             self.cell = nn.Linear((window // base) ** 2, 1)
@@ -199,8 +203,12 @@ def _window_attention(op: ops.WindowAttention, widths: tuple[int, ...], form: Fo
 @translate.register
 def _self_correlation(op: ops.SelfCorrelation, widths: tuple[int, ...], form: Form) -> Call:
     (channels,) = widths
-    made = Call(SelfCorrelation, channels, op.window, inner=channels // op.squeeze)
+    inner = (channels // op.squeeze,)
+    sides = zip(op.bottleneck(channels), (widths, inner, inner), strict=True)
+    bottleneck = [call(conv, side, form) for conv, side in sides]
+    gate = call(op.gate(channels), widths, form)
+    made = Call(SelfCorrelation, channels, op.window, bottleneck=bottleneck, gate=gate)
     if not op.heads:
         return made
-    base, inner = min(op.base, op.window), op.position_inner(channels)
-    return made.given(heads=op.heads, base=base, position_inner=inner)
+    base, position = min(op.base, op.window), op.position_inner(channels)
+    return made.given(heads=op.heads, base=base, position_inner=position)

@@ -126,7 +126,18 @@ def same_size(convs: tuple[Convolution, ...]) -> tuple[Convolution, ...]:
 POINT_TRAIN = OneOp("Training form of its 1x1 convolutions.", training=True, kinds=("training",))
 """A field of ops that have 1x1 convolutions of their own."""
 
+WINDOW_TRAIN = OneOp("Training form of its 3x3 convolutions.", training=True, kinds=("training",))
+"""A field of ops that have 3x3 convolutions of their own."""
+
 
 def point(channels: int, width: int, *, bias: bool = True, train: TrainingForm | None = None) -> Convolution:
-    """Return a 1x1 convolution, bound."""
-    return Conv(kernel=(1, 1), bias=bias, train=train or Plain()).part(channels, width)
+    """Return a 1x1 convolution, bound.
+
+    Raises:
+        FieldError: The training form does not fit it.
+    """
+    conv = Conv(width=width, kernel=(1, 1), bias=bias, train=train or Plain())
+    try:
+        return conv.bind((channels,), width)
+    except FieldError as error:
+        raise FieldError("point_train", str(error)) from None

@@ -8,7 +8,7 @@ from nas.ops.activation import Activation, Gelu
 from nas.ops.attention import POOL, Attention, pooled_shape
 from nas.ops.base import ZERO, Cost, Shape, register
 from nas.ops.channel import learned
-from nas.ops.conv import POINT_TRAIN, Conv, Convolution, point
+from nas.ops.conv import POINT_TRAIN, WINDOW_TRAIN, Conv, Convolution, point
 from nas.ops.fields import FieldError, Flag, Integer, Odd, OneOf, OneOp, declare, within
 from nas.ops.training import Plain, TrainingForm
 
@@ -89,6 +89,7 @@ class LocalAttention(Attention):
 
     inner: int = declare(Integer("Channels of the squeezed feature."), default=16)
     point_train: TrainingForm = declare(POINT_TRAIN, default=Plain())
+    train: TrainingForm = declare(WINDOW_TRAIN, default=Plain())
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:  # noqa: ARG002
         self.parts(widths[0])
@@ -98,8 +99,8 @@ class LocalAttention(Attention):
         """Return its convolutions, bound: squeeze, strided and expand."""
         return (
             point(channels, self.inner, train=self.point_train),
-            Conv(stride=2).part(self.inner, self.inner),
-            Conv().part(self.inner, channels),
+            Conv(width=self.inner, stride=2, train=self.train).bind((self.inner,), self.inner),
+            Conv(width=channels, train=self.train).bind((self.inner,), channels),
         )
 
     def cost(self, inputs: tuple[Shape, ...]) -> Cost:

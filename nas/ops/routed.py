@@ -2,15 +2,26 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from nas.ops import counts
 from nas.ops.base import Cost, Op, Shape, register
+from nas.ops.conv import POINT_TRAIN, WINDOW_TRAIN, Conv, Convolution, point
 from nas.ops.fields import FieldError, Integer, Real, declare
+from nas.ops.training import Plain, TrainingForm
 from nas.ops.windows import covered
 
 LEAST_SHARE = 1 / (1 + math.e)
 """Expected share of windows that is drawn when every window's score is as low as a softmax makes it."""
+
+
+class RouterParts(NamedTuple):
+    """The convolutions of a router."""
+
+    see: Convolution
+    offsets: tuple[Convolution, Convolution]
+    channel_gate: Convolution
+    pixel_gate: Convolution
 
 
 @register
@@ -40,11 +51,28 @@ class ContentMixer(Op):
 
     window: int = declare(Integer("Side of a window, in pixels.", low=2, high=64), default=16)
     reach: float = declare(Real("Longest offset, in pixels.", high=256), default=8.0)
+    point_train: TrainingForm = declare(POINT_TRAIN, default=Plain())
+    train: TrainingForm = declare(WINDOW_TRAIN, default=Plain())
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:  # noqa: ARG002
         if sum(widths) < 6:
             raise FieldError("of", f"a router needs 6 channels of feature and condition, got {sum(widths)}")
+        self.router(self.inner(widths), widths[0])
         return self
+
+    def point(self, channels: int, width: int) -> Convolution:
+        """Return one of its 1x1 convolutions, bound."""
+        return point(channels, width, train=self.point_train)
+
+    def router(self, seen: int, channels: int) -> RouterParts:
+        """Return the convolutions of the router, bound."""
+        inner, offset = seen // 4, seen // 8
+        return RouterParts(
+            see=self.point(seen, inner),
+            offsets=(self.point(inner, offset), self.point(offset, 2)),
+            channel_gate=self.point(inner, channels),
+            pixel_gate=Conv(width=1, train=self.train).bind((inner,), 1),
+        )
 
     @staticmethod
     def inner(widths: tuple[int, ...]) -> int:
@@ -55,11 +83,12 @@ class ContentMixer(Op):
         x, condition = (covered(item, self.window) for item in inputs)
         channels, seen, side = x.channels, self.inner((x.channels, condition.channels)), self.window
         z, windows = x._replace(channels=seen // 4), x.pixels // side**2
-        total = counts.conv(x, channels) + counts.conv(x, channels) + counts.conv(x._replace(channels=seen), z.channels)
-        total += counts.learned(2 * z.channels)
-        total += counts.conv(z, seen // 8) + counts.conv(z._replace(channels=seen // 8), 2)
+        router, same = self.router(seen, channels), self.point(channels, channels).cost((x,))
+        first, second = router.offsets
+        total = same + same + same + router.see.cost((x._replace(channels=seen),)) + counts.learned(2 * z.channels)
+        total += first.cost((z,)) + second.cost((z._replace(channels=seen // 8),))
         total += counts.linear(windows, side**2, side) + counts.linear(windows, side, 2)
-        total += counts.conv(Shape(z.channels, 1, 1), channels) + Cost(flops=z.channels * z.pixels)
-        total += counts.conv(z, 1, (3, 3)) + Cost(flops=4 * channels * x.pixels)
+        total += router.channel_gate.cost((Shape(z.channels, 1, 1),)) + Cost(flops=z.channels * z.pixels)
+        total += router.pixel_gate.cost((z,)) + Cost(flops=4 * channels * x.pixels)
         total += counts.linear(int(windows * LEAST_SHARE) * side**2, channels, channels)
-        return total + counts.depthwise(x) + counts.depthwise(x) + counts.conv(x, channels)
+        return total + counts.depthwise(x) + counts.depthwise(x)

@@ -6,7 +6,9 @@ from typing import ClassVar, Self
 from nas.ops import counts
 from nas.ops.attention import Attention
 from nas.ops.base import Cost, Shape, register
+from nas.ops.conv import POINT_TRAIN, Convolution, point
 from nas.ops.fields import Integer, OneOf, Real, declare, portion
+from nas.ops.training import Plain, TrainingForm
 
 
 def recurrence(channels: int, tokens: int, *, state: int, rank: int, directions: int) -> Cost:
@@ -81,10 +83,15 @@ class PromptedScan(Attention):
     rank: int = declare(RANK, default=3)
     tokens: int = declare(Integer("Prompts to draw from.", low=2), default=64)
     prompt: int = declare(Integer("Rank of the table of prompts."), default=32)
+    point_train: TrainingForm = declare(POINT_TRAIN, default=Plain())
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:  # noqa: ARG002
-        self.inner(widths[0])
+        self.project(widths[0])
         return self
+
+    def project(self, channels: int) -> Convolution:
+        """Return the 1x1 convolution that comes first, bound."""
+        return point(channels, self.inner(channels), train=self.point_train)
 
     def inner(self, channels: int) -> int:
         """Channels inside."""
@@ -102,6 +109,6 @@ class PromptedScan(Attention):
         total += counts.learned((self.tokens + self.state) * self.prompt)
         total += counts.matmul(table, self.tokens * self.state)
         total += counts.matmul(pixels * self.tokens * self.state, pixels * self.state)
-        total += counts.conv(x, inner) + counts.depthwise(x._replace(channels=inner))
+        total += self.project(x.channels).cost(inputs) + counts.depthwise(x._replace(channels=inner))
         total += recurrence(inner, pixels, state=self.state, rank=self.rank, directions=1)
         return total + counts.layer_norm(inner * pixels, inner) + counts.linear(pixels, inner, x.channels)

@@ -7,9 +7,10 @@ from nas.ops import counts
 from nas.ops.activation import Activation, Gelu, Nothing
 from nas.ops.attention import Attention
 from nas.ops.base import ZERO, Cost, Shape, register
-from nas.ops.conv import Convolution, point, same_size
+from nas.ops.conv import POINT_TRAIN, Convolution, point, same_size
 from nas.ops.fields import FieldError, Flag, Integer, OneOp, declare, within
 from nas.ops.separable import Bsu
+from nas.ops.training import Plain, TrainingForm
 
 WINDOWS = ((3, 3), (5, 3), (3, 5))
 SOURCE = "Team XUPTBoys (FMDN) in the NTIRE 2025 Efficient Super-Resolution report."
@@ -35,13 +36,19 @@ class Dispersion(Convolution):
     residual: bool = declare(Flag("Whether the input is added at the end, and the sum activated."), default=True)
     activation: Activation = declare(OneOp("After each window.", kinds=("activation",)), default=Gelu())
     counted: bool = declare(counts.COUNTED, default=True)
+    point_train: TrainingForm = declare(POINT_TRAIN, default=Plain())
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:
         if widths[0] % self.groups:
             raise FieldError("groups", f"{self.groups} groups do not divide {widths[0]} channels; choose a divisor")
         with within("activation"):
             self.activation.bind((widths[0] // self.groups,), width)
+        self.first(widths[0])
         return self
+
+    def first(self, channels: int) -> Convolution | None:
+        """Return the 1x1 convolution that comes first, bound, or None."""
+        return point(channels, channels, train=self.point_train) if self.point else None
 
     def channels_out(self, widths: tuple[int, ...]) -> int:
         return widths[0]
@@ -50,7 +57,8 @@ class Dispersion(Convolution):
         (x,) = inputs
         group = x._replace(channels=x.channels // self.groups)
         windows = (*WINDOWS, (3, 3), (3, 3))[: self.groups if self.groups < 4 else 5]
-        total = counts.conv(x, x.channels) if self.point else ZERO
+        first = self.first(x.channels)
+        total = ZERO if first is None else first.cost(inputs)
         for window in windows:
             total += counts.depthwise(group, window, counted=self.counted)
         for _ in range(self.groups):
@@ -84,10 +92,12 @@ class VarianceAttention(Attention):
     )
     offset: bool = declare(Flag("Whether a learned offset per channel is taken from the gate."), default=False)
     residual: bool = declare(Flag("Whether the input is added to the gated one."), default=False)
+    point_train: TrainingForm = declare(POINT_TRAIN, default=Plain())
 
-    def bind(self, widths: tuple[int, ...], width: int) -> Self:  # noqa: ARG002
+    def bind(self, widths: tuple[int, ...], width: int) -> Self:
         with within("activation"):
             self.activation.bind((self.inner,), width)
+        self.points(widths[0])
         self.refinement()
         self.extra_part()
         return self
@@ -104,11 +114,13 @@ class VarianceAttention(Attention):
 
     def strided(self) -> Convolution:
         """Return one of the convolutions that halve the size, bound."""
-        return Bsu(stride=2, padding="reflect").part(self.inner, self.inner)
+        return Bsu(stride=2, padding="reflect", train=self.point_train).part(self.inner, self.inner)
 
     def points(self, channels: int) -> tuple[Convolution, Convolution, Convolution]:
         """Return the 1x1 convolutions, bound: squeeze, carry and expand."""
-        return point(channels, self.inner), point(self.inner, self.inner), point(self.inner, channels)
+        sides = ((channels, self.inner), (self.inner, self.inner), (self.inner, channels))
+        squeeze, carry, expand = (point(*side, train=self.point_train) for side in sides)
+        return squeeze, carry, expand
 
     def cost(self, inputs: tuple[Shape, ...]) -> Cost:
         (x,) = inputs

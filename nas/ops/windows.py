@@ -6,7 +6,9 @@ from typing import ClassVar, Self
 from nas.ops import counts
 from nas.ops.attention import Attention
 from nas.ops.base import ZERO, Cost, Shape, register
+from nas.ops.conv import POINT_TRAIN, WINDOW_TRAIN, Conv, Convolution, point
 from nas.ops.fields import FieldError, Integer, declare
+from nas.ops.training import Plain, TrainingForm
 
 
 def covered(x: Shape, window: int) -> Shape:
@@ -75,6 +77,8 @@ class SelfCorrelation(Attention):
     )
     base: int = declare(Integer("Longest side of the base grid.", low=2, high=64), default=8)
     squeeze: int = declare(Integer("Divisor of the channels inside the bottleneck.", high=64), default=5)
+    point_train: TrainingForm = declare(POINT_TRAIN, default=Plain())
+    train: TrainingForm = declare(WINDOW_TRAIN, default=Plain())
 
     def bind(self, widths: tuple[int, ...], width: int) -> Self:  # noqa: ARG002
         (channels,) = widths
@@ -84,7 +88,21 @@ class SelfCorrelation(Attention):
             raise FieldError("squeeze", f"{self.squeeze} is more than the {channels} channels; choose a smaller one")
         if self.heads and self.window % min(self.base, self.window):
             raise FieldError("base", f"a grid of {self.base} does not divide a window of {self.window}")
+        self.bottleneck(channels)
         return self
+
+    def bottleneck(self, channels: int) -> tuple[Convolution, Convolution, Convolution]:
+        """Return the convolutions of the bottleneck, bound."""
+        inner = channels // self.squeeze
+        return (
+            point(channels, inner, train=self.point_train),
+            Conv(width=inner, train=self.train).bind((inner,), inner),
+            point(inner, channels, train=self.point_train),
+        )
+
+    def gate(self, channels: int) -> Convolution:
+        """Return the 1x1 convolution that the bottleneck is multiplied with, bound."""
+        return point(channels, channels, train=self.point_train)
 
     def position_inner(self, channels: int) -> int:
         """Channels inside the network that makes the position bias."""
@@ -94,8 +112,8 @@ class SelfCorrelation(Attention):
         x = covered(inputs[0], self.window)
         channels, half, tokens = x.channels, x.channels // 2, self.window**2
         narrow = x._replace(channels=channels // self.squeeze)
-        total = counts.conv(x, narrow.channels) + counts.conv(narrow, narrow.channels, (3, 3))
-        total += counts.conv(narrow, channels) + counts.conv(x, channels)
+        first, second, third = self.bottleneck(channels)
+        total = first.cost((x,)) + second.cost((narrow,)) + third.cost((narrow,)) + self.gate(channels).cost((x,))
         windows = x.pixels // tokens
         total += counts.matmul(2 * half * half * x.pixels, windows * half * half + half * x.pixels)
         total += counts.linear(x.pixels, half * (2 if self.heads else 1), channels)

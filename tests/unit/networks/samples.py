@@ -48,9 +48,9 @@ def architecture(*body: Any, **network: Any) -> Architecture:
     return Architecture(document(*body, **network))
 
 
-def sample(name: str) -> Architecture:
-    """A small architecture that has the op ``name`` in it."""
-    step = {"op": name, **STEPS.get(name, {})}
+def sample(name: str, **fields: Any) -> Architecture:
+    """A small architecture that has the op ``name`` in it, with these fields."""
+    step = {"op": name, **STEPS.get(name, {}), **fields}
     if registry()[name].kind == "training":
         groups = 8 if name == "multi_kernel" else 1
         conv = {"op": "conv", "groups": groups, "train": step}

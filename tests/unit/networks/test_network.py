@@ -1,6 +1,7 @@
 import gc
 import random
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,20 @@ from torch import Tensor, nn
 from nas.errors import BuildError
 from nas.language import Architecture, load_architecture, load_space, system_names
 from nas.networks import Form, build, deploy
+from nas.networks.forms import MergingConv
 from nas.networks.padding import padded
 from nas.ops import registry
+from nas.ops.fields import OneOp
 from tests.counting import Convolutions
 from tests.unit.networks.samples import SIDE, architecture, document, photograph, sample
 
 OPS = sorted(registry())
+PARTED = [
+    name
+    for name, op in sorted(registry().items())
+    if name not in {"conv", "large_separable"}  # a dense convolution itself, and one that has none
+    if any(isinstance(spec, OneOp) and not {"conv", "training"}.isdisjoint(spec.kinds) for spec in op.specs().values())
+]
 SYSTEMS = system_names()
 RANDOM = [load_space("span").sample(random.Random(seed)) for seed in range(12)]
 
@@ -85,6 +94,35 @@ def test_networks_can_be_trained_and_exported(name: str, form: Form) -> None:
     assert all(parameter.grad is not None for parameter in network.parameters() if parameter.requires_grad)
     program = torch.export.export(network.eval(), (x,))
     assert torch.allclose(seeded(program.module(), x), seeded(network, x), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_every_dense_convolution_of_an_op_takes_a_training_form(name: str) -> None:
+    arch = sample(name, **trained(name))
+    assert_forms_agree(arch)
+    assert not list(plain_dense(build(arch, form="training").get_submodule(f"{name}_1")))
+
+
+def trained(name: str) -> dict[str, Any]:
+    """Fields that put a training form wherever the op takes one."""
+    fields: dict[str, Any] = {}
+    for field, spec in registry()[name].specs().items():
+        if isinstance(spec, OneOp) and spec.kinds == ("training",):
+            fields[field] = "conv3xc"
+        elif isinstance(spec, OneOp) and "conv" in spec.kinds:
+            fields[field] = {"op": "conv", "train": "conv3xc"}
+        elif isinstance(spec, OneOp) and field == "attention":
+            fields[field] = "none"
+    return fields
+
+
+def plain_dense(module: nn.Module) -> Iterator[nn.Module]:
+    """Dense convolutions that are no training form's, nor inside one."""
+    for child in module.children():
+        if isinstance(child, nn.Conv2d) and child.groups == 1:
+            yield child
+        if not isinstance(child, MergingConv):
+            yield from plain_dense(child)
 
 
 def test_a_network_enlarges_by_its_scale() -> None:

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nas.networks.scan import PromptedScan, Recurrence, SelectiveScan
 
@@ -53,7 +53,7 @@ def test_a_scan_of_all_directions_does_not_prefer_one(directions: int) -> None:
 
 def test_prompts_are_drawn_again_from_the_same_state_of_the_generator() -> None:
     recurrence = Recurrence(4, state=2, rank=1, directions=1)
-    scan = PromptedScan(4, 4, recurrence, route=2, tokens=8, prompt=4, state=2).eval()
+    scan = PromptedScan(4, 4, recurrence, nn.Conv2d(4, 4, 1), route=2, tokens=8, prompt=4, state=2).eval()
     x, results = torch.randn(1, 4, 6, 6), []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)

@@ -1,12 +1,15 @@
 import math
+from typing import cast
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from nas.networks import call
 from nas.networks.routed import ContentMixer
 from nas.networks.transposed import ChannelAttention
 from nas.networks.windows import SelfCorrelation, WindowAttention, Windowed
+from nas.ops import routed, transposed
 
 
 def test_windows_are_cut_and_joined_again() -> None:
@@ -50,14 +53,21 @@ def test_attention_without_folding_is_the_plain_one() -> None:
 
 
 def test_a_cell_is_biased_by_the_mean_of_its_pixels() -> None:
-    module = SelfCorrelation(8, 8, inner=2, heads=2, base=4, position_inner=3)
+    module = SelfCorrelation(
+        8, 8, bottleneck=[nn.Identity()] * 3, gate=nn.Identity(), heads=2, base=4, position_inner=3
+    )
     bias = module.bias().view(2, 8, 8, 4, 4)
     offsets = torch.tensor([[5.0 - row, 2.0 - column] for row in (2, 3) for column in (6, 7)])
     assert torch.allclose(bias[:, 5, 2, 1, 3], module.position(offsets).mean(0), atol=1e-6)
 
 
+def tiled(tile: int) -> ChannelAttention:
+    op = transposed.ChannelAttention(heads=2, tile=tile).bind((4,), 4)
+    return cast(ChannelAttention, call(op, (4,)).build())
+
+
 def test_tiles_of_channel_attention_end_at_the_border() -> None:
-    attention = ChannelAttention(4, 2, tile=8)
+    attention = tiled(8)
     assert attention.starts(8) == [0]
     assert attention.starts(9) == [0, 1]
     assert attention.starts(20) == [0, 6, 12]
@@ -65,9 +75,14 @@ def test_tiles_of_channel_attention_end_at_the_border() -> None:
 
 def test_one_tile_attends_as_the_whole_image() -> None:
     x = torch.randn(1, 4, 6, 7)
-    small, large = ChannelAttention(4, 2, tile=8), ChannelAttention(4, 2, tile=64)
+    small, large = tiled(8), tiled(64)
     large.load_state_dict(small.state_dict())
     assert torch.equal(small(x), large(x))
+
+
+def mixer_of_small_windows() -> ContentMixer:
+    op = routed.ContentMixer(window=4, reach=2.0).bind((6, 2), 6)
+    return cast(ContentMixer, call(op, (6, 2)).build().eval())
 
 
 def drawn(mixer: ContentMixer, *inputs: Tensor) -> Tensor:
@@ -78,7 +93,7 @@ def drawn(mixer: ContentMixer, *inputs: Tensor) -> Tensor:
 
 def test_the_windows_that_are_drawn_are_those_of_the_highest_scores() -> None:
     """Computing only the drawn windows is computing all and taking these."""
-    mixer = ContentMixer(6, 10, window=4, reach=2.0).eval()
+    mixer = mixer_of_small_windows()
     parts = [torch.randn(12, 16, 6) for _ in range(4)]
     scores = torch.rand(2, 6)
     found = mixer.chosen(parts, scores, torch.tensor(0.5))
@@ -90,7 +105,7 @@ def test_the_windows_that_are_drawn_are_those_of_the_highest_scores() -> None:
 
 
 def test_a_draw_is_repeated_from_the_same_state_of_the_generator() -> None:
-    mixer, x = ContentMixer(6, 10, window=4, reach=2.0).eval(), torch.randn(1, 6, 18, 18)
+    mixer, x = mixer_of_small_windows(), torch.randn(1, 6, 18, 18)
     condition = torch.randn(1, 2, 18, 18)
     assert torch.equal(drawn(mixer, x, condition), drawn(mixer, x, condition))
 
