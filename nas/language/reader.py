@@ -46,6 +46,8 @@ def read_text(text: str, name: str) -> Any:
         if isinstance(error, LanguageError):
             raise
         raise LanguageError("", f"{name} is not valid: {str(error).splitlines()[0]}.") from None
+    if tree is None:
+        raise LanguageError("", f"{name} is empty; give a document.")
     check_tree(tree)
     return tree
 
@@ -56,8 +58,10 @@ def read_file(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RequestError(f"There is no file {str(path)!r}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{str(path)!r} cannot be read as text: {error}.") from None
+    except UnicodeDecodeError:
+        raise RequestError(f"{str(path)!r} is no text in UTF-8; give a YAML or JSON file.") from None
+    except OSError as error:
+        raise RequestError(f"{str(path)!r} cannot be read ({error.strerror}); give a YAML or JSON file.") from None
     return read_text(text, path.name)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from nas.errors import RequestError
@@ -26,6 +27,7 @@ UNREADABLE = (
     MemoryError,
     OSError,
     RuntimeError,
+    SafetensorError,
     TypeError,
     ValueError,
     pickle.UnpicklingError,
@@ -35,10 +37,10 @@ UNREADABLE = (
 
 
 def read_checkpoint(path: Path, wrapper: str | None = None) -> dict[str, Tensor]:
-    """Return the tensors of a PyTorch checkpoint by name, on the CPU.
+    """Return the tensors of a PyTorch checkpoint or a safetensors file by name, on the CPU.
 
     Args:
-        path: A file that ``torch.save`` wrote.
+        path: A file that ``torch.save`` or safetensors wrote.
         wrapper: The name that the tensors lie under; another usual one, or none, is found as well.
 
     Raises:
@@ -52,8 +54,8 @@ def read_checkpoint(path: Path, wrapper: str | None = None) -> dict[str, Tensor]
     if not isinstance(content, Mapping) or not content:
         raise RequestError(f"{str(path)!r} holds no state dict but a {type(content).__name__}; give published weights.")
     for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            what = f"a {type(value).__name__} under {name!r}"
+        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout is not torch.strided:
+            what = f"something that is no dense tensor ({type(value).__name__}) under {name!r}"
             raise RequestError(f"{str(path)!r} holds {what}, where a state dict has tensors; give published weights.")
     return dict(content)
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from nas.errors import RequestError
 from nas.networks.published.checkpoint import read_checkpoint
@@ -98,4 +99,27 @@ def test_what_is_no_tensor_is_named(tmp_path: Path) -> None:
     file = tmp_path / "published.pth"
     torch.save({"a.weight": torch.ones(3), "note": "trained on Tuesday"}, file)
 
-    assert "holds a str under 'note'" in refused(file)
+    assert "no dense tensor (str) under 'note'" in refused(file)
+
+
+def test_a_sparse_tensor_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "published.pth"
+    torch.save({"a.weight": torch.eye(3).to_sparse()}, file)
+
+    assert "no dense tensor (Tensor) under 'a.weight'" in refused(file)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(4096), b"no tensors"], ids=["empty", "zeros", "text"])
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_what_holds_no_tensors_is_refused(content: bytes, suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"published.{suffix}"
+    file.write_bytes(content)
+
+    assert "cannot be read as tensors" in refused(file)
+
+
+def test_a_safetensors_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "published.safetensors"
+    save_file({"a.weight": torch.ones(3)}, file)
+
+    assert torch.equal(read_checkpoint(file)["a.weight"], torch.ones(3))
