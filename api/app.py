@@ -12,7 +12,7 @@ from api.dependencies import authorise
 from api.guard import Guard, is_loopback
 from api.metrics import Count, Metrics
 from api.problems import Problem
-from api.routes import exports, health, library, networks, page, searches
+from api.routes import exports, health, library, measurements, networks, page, searches
 from nas.errors import RequestError
 from nas.store import Store, keys
 
@@ -51,7 +51,7 @@ def create_app(store_url: str, *, host: str = "127.0.0.1") -> FastAPI:
     app.add_middleware(Guard, loopback=loopback)
     app.add_middleware(Count, metrics=app.state.metrics)
     handlers.install(app)
-    for part in (searches, exports, networks, library):
+    for part in (searches, exports, networks, measurements, library):
         app.include_router(part.router, dependencies=[Depends(authorise)], responses={"4XX": PROBLEM})
     app.include_router(health.router)
     page.install(app)

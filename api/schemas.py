@@ -212,11 +212,44 @@ class ScoreView(Answer):
 
 
 class DeviceView(Answer):
-    """A device that a living worker has."""
+    """A device that a living worker has, or that something was measured on."""
 
     uuid: str
     workers: list[str]
+    """The living workers that have it; empty for one that was seen only in the past."""
     record: Document
+    """As its worker, or else its newest measurement, saw it."""
+    measurements: dict[str, dict[str, int]]
+    """How many there are, by protocol and status."""
+    first_measured_at: datetime | None
+    last_measured_at: datetime | None
+
+
+class MeasurementView(Answer):
+    """One measurement of one network on one device; every measurement is kept."""
+
+    id: int
+    key: str
+    """Of all that the latency depends on; the newest sound measurement of a key answers for it."""
+    setup: str
+    """The same without the network; empty for measurements of before it was kept."""
+    deployed_hash: str
+    device_uuid: str
+    protocol: str
+    status: Literal["ok", "unstable", "failed"]
+    latency_ms: float | None
+    ratio: float | None
+    """To the baseline's latency in the same window."""
+    record: Document
+    """Intervals, drift, drops, settings, shapes, the device before and after."""
+    created_at: datetime
+
+
+class MeasurementWithSamples(MeasurementView):
+    """One measurement with its raw samples in milliseconds."""
+
+    samples: Document
+    """A row for each shape or run, of the candidate and of the baseline."""
 
 
 class State(Answer):

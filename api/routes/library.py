@@ -50,5 +50,5 @@ def list_recipes() -> PageOf[Named]:
 
 @router.get("/devices")
 def list_devices(session: Reading) -> PageOf[DeviceView]:
-    """The devices of workers that were seen in the last minute."""
+    """The devices of workers that were seen in the last minute, and every device that something was measured on."""
     return PageOf(items=figures.devices(session))

@@ -54,7 +54,7 @@ def get(session: Session, architecture_hash: str) -> ArchitectureView:
         deployed_hash=row.deployed_hash,
         document=row.document,
         cost=row.cost,
-        measurements=[{"status": one.status, **one.record} for one in measured],
+        measurements=[{"id": one.id, "status": one.status, **one.record} for one in measured],
         qualities=[{"step": one.step, "seed": one.seed, "psnr_db": one.psnr_db, **one.record} for one in trained],
         created_at=row.created_at,
     )

@@ -5,7 +5,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from nas.language import load_space
-from nas.store import Store, datasets
+from nas.store import Store, datasets, measurements
 from tests.seeding import DEVICE, Seeded
 
 DOCUMENT = """
@@ -83,6 +83,42 @@ def test_recipes_are_listed(client: TestClient) -> None:
     assert {"demo", "full"} <= {one["name"] for one in client.get("/v1/recipes").json()["items"]}
 
 
-def test_devices_of_living_workers_are_listed(client: TestClient, seeded: Seeded) -> None:
-    devices = client.get("/v1/devices").json()["items"]
-    assert devices == [{"uuid": DEVICE["uuid"], "workers": ["worker"], "record": DEVICE}]
+def test_devices_are_those_of_living_workers_and_those_something_was_measured_on(
+    client: TestClient, seeded: Seeded, url: str
+) -> None:
+    measure(url, DEVICE["uuid"])
+    measure(url, "GPU-of-before")
+    before, here = client.get("/v1/devices").json()["items"]
+    assert (here["uuid"], here["workers"], here["record"]) == (DEVICE["uuid"], ["worker"], DEVICE)
+    assert (before["uuid"], before["workers"], before["record"]) == ("GPU-of-before", [], {"name": "a card"})
+    assert here["measurements"] == before["measurements"] == {"screen/1": {"ok": 1}}
+    assert before["first_measured_at"] == before["last_measured_at"] is not None
+
+
+def measure(url: str, device_uuid: str) -> int:
+    """Put a measurement into the store."""
+    with Store(url) as store, store.session() as session:
+        row = measurements.add(
+            session,
+            "key",
+            setup="setup",
+            deployed_hash="a1:network",
+            device_uuid=device_uuid,
+            protocol="screen/1",
+            status="ok",
+            latency_ms=9.75,
+            ratio=0.5,
+            record={"device": {"name": "a card"}, "samples_ms": {"candidate": [[9.7, 9.8]]}},
+        )
+        return row.id
+
+
+def test_a_measurement_is_served_with_its_samples_and_listed_without(client: TestClient, url: str) -> None:
+    number = measure(url, "GPU-1")
+    (listed,) = client.get("/v1/measurements", params={"device": "GPU-1", "deployed_hash": "a1:network"}).json()[
+        "items"
+    ]
+    assert listed["record"] == {"device": {"name": "a card"}}
+    assert client.get("/v1/measurements", params={"protocol": "strict/1"}).json()["items"] == []
+    assert client.get(f"/v1/measurements/{number}").json() == {**listed, "samples": {"candidate": [[9.7, 9.8]]}}
+    assert [client.get(f"/v1/measurements/{name}").status_code for name in (99, 2**70, "x")] == [404, 404, 422]
