@@ -16,7 +16,7 @@ from nas.requests import MAXIMISED
 from nas.store import Architecture, Search, Trial, architectures, searches, trials
 
 Document = dict[str, Any]
-FIGURES = ("psnr_db", "latency_ms", "latency_interval", "latency_ratio", "params", "flops")
+FIGURES = ("psnr_db", "latency_ms", "latency_interval", "latency_ratio", "latency_ratio_interval", "params", "flops")
 SCORES = ("score", "score_runtime", "score_params", "score_flops")
 
 
@@ -42,7 +42,7 @@ def front(session: Session, search_id: str) -> Document:
         "baseline": found.baseline,
         "gate_psnr_db": baseline.get("gate_psnr_db"),
         "hypervolume": _hypervolume(found),
-        "systems": baseline.get("systems", []),
+        "systems": [{**one, **paired(one, found.baseline_ms)} for one in baseline.get("systems", [])],
         "points": points,
     }
 
@@ -54,7 +54,7 @@ def leaderboard(session: Session, search_id: str) -> Document:
         NotFoundError: there is no such search.
     """
     found = _Found.of(session, search_id)
-    rows = [_published_row(system) for system in found.published]
+    rows = [_published_row(system, found) for system in found.published]
     rows += [_candidate_row(trial, found) for trial in found.winners]
     rows = sorted((row for row in rows if row["score"] is not None), key=lambda row: row["score"])
     pool = _scores(rows)
@@ -84,6 +84,22 @@ def best(session: Session, search_id: str) -> str:
     return max(found.winners, key=lambda trial: trial.metrics.get("psnr_db", 0.0)).hash
 
 
+def paired(metrics: Mapping[str, Any], baseline_ms: float | None) -> Document:
+    """The latency by which networks of one search are compared: the paired ratio times the search's baseline latency.
+
+    ``latency_ms`` is what the clock said in this network's own window, when the machine may have been busier than in
+    that of another one; the ratio is to the baseline in the same window.
+
+    Returns:
+        ``latency_paired_ms`` and ``latency_paired_interval``, null where there is no ratio or no baseline yet.
+    """
+    ratio, bounds = metrics.get("latency_ratio"), metrics.get("latency_ratio_interval")
+    if ratio is None or baseline_ms is None:
+        return {"latency_paired_ms": None, "latency_paired_interval": None}
+    interval = [bound * baseline_ms for bound in bounds] if bounds else None
+    return {"latency_paired_ms": ratio * baseline_ms, "latency_paired_interval": interval}
+
+
 @dataclass(frozen=True)
 class _Found:
     """The rows that a report is made of."""
@@ -103,9 +119,17 @@ class _Found:
 
     @property
     def baseline(self) -> Document:
-        """The baseline with its score; empty until it is measured."""
+        """The baseline with its score; empty until it is measured. Its paired latency is its own."""
         known = {name: value for name, value in self.search.baseline.items() if name != "systems"}
-        return _scored(known) if "latency_ms" in known else known
+        if "latency_ms" not in known:
+            return known
+        own = {"latency_paired_ms": known["latency_ms"], "latency_paired_interval": known.get("latency_interval")}
+        return {**_scored(known), **own}
+
+    @property
+    def baseline_ms(self) -> float | None:
+        """The baseline's latency in this search; None until it is measured."""
+        return self.search.baseline.get("latency_ms")
 
     @property
     def published(self) -> list[Document]:
@@ -160,21 +184,35 @@ def _point(trial: Trial, found: _Found, pool: Sequence[float]) -> Document:
         "hash": trial.hash,
         "trial": trial.number,
         **{name: trial.metrics.get(name) for name in (*FIGURES, *SCORES)},
+        **paired(trial.metrics, found.baseline_ms),
         **_rank(trial.metrics.get("score"), pool),
         "eligible": found.eligible(trial),
         "architecture": known.document if known else None,
     }
 
 
-def _published_row(system: Document) -> Document:
+def _published_row(system: Document, found: _Found) -> Document:
     kept = {name: system.get(name) for name in ("name", *FIGURES, *SCORES)}
-    return {**kept, "kind": "published", "hash": system.get("hash"), "eligible": None}
+    return {
+        **kept,
+        **paired(system, found.baseline_ms),
+        "kind": "published",
+        "hash": system.get("hash"),
+        "eligible": None,
+    }
 
 
 def _candidate_row(trial: Trial, found: _Found) -> Document:
     kept = {name: trial.metrics.get(name) for name in (*FIGURES, *SCORES)}
     name = f"trial {trial.number}"
-    return {"name": name, **kept, "kind": "candidate", "hash": trial.hash, "eligible": found.eligible(trial)}
+    return {
+        "name": name,
+        **kept,
+        **paired(trial.metrics, found.baseline_ms),
+        "kind": "candidate",
+        "hash": trial.hash,
+        "eligible": found.eligible(trial),
+    }
 
 
 def _hypervolume(found: _Found) -> float | None:

@@ -4,6 +4,7 @@ import { download, get, post, text } from "/page/client.js";
 import { chip, count, db, failure, fill, fixed, giga, h, kilo, ms, ordinal, shortHash } from "/page/dom.js";
 
 const POLL_MS = 1000;
+const LATENCY = "Latency, ms (paired)";
 
 export function frontTable(view) {
   const { front, table } = view;
@@ -11,7 +12,7 @@ export function frontTable(view) {
     fill(table, h("p", { class: "empty" }, "No network has been trained to the last rung yet."));
     return;
   }
-  const head = ["Architecture", "PSNR, dB", "Latency, ms", "Parameters, K", "FLOPs, G", "Score", "Rank here", "Gate", "Export"];
+  const head = ["Architecture", "PSNR, dB", LATENCY, "Parameters, K", "FLOPs, G", "Score", "Rank here", "Gate", "Export"];
   const none = !front.points.some((point) => point.eligible);
   fill(table,
     none && h("p", { class: "notice" }, "None of these passes the gate yet. Scores and ranks are shown as they would be."),
@@ -29,13 +30,20 @@ function row(view, point) {
   return h("tr", {},
     h("th", { scope: "row" }, h("button", { type: "button", class: "hash", "data-key": `show-${point.hash}`, onclick: open, title: point.hash }, shortHash(point.hash))),
     cell("PSNR, dB", db(point.psnr_db), margin && `${margin} to the gate`),
-    cell("Latency, ms", ms(point.latency_ms), point.latency_ratio == null ? null : `× ${fixed(3)(point.latency_ratio)}`),
+    latencyCell(point),
     cell("Parameters, K", kilo(point.params)),
     cell("FLOPs, G", giga(point.flops)),
     cell("Score", fixed(2)(point.score)),
     cell("Rank here", point.rank_here == null ? "–" : `${ordinal(point.rank_here)} of ${count(point.of)} here`),
     h("td", { "data-title": "Gate" }, chip(point.eligible ? "pass" : "below", point.eligible ? "passes" : "below")),
     h("td", { "data-title": "Export" }, exportCell(view, point)));
+}
+
+// The ratio to the baseline in the same window times the baseline's latency; what the clock said is in the tooltip.
+function latencyCell(point) {
+  const raw = point.latency_ms == null ? null : `Paired ratio × the baseline's latency. Measured in its own window: ${ms(point.latency_ms)} ms`;
+  const note = point.latency_ratio == null ? null : h("small", {}, ` × ${fixed(3)(point.latency_ratio)}`);
+  return h("td", { "data-title": LATENCY }, h("span", { title: raw }, ms(point.latency_paired_ms), note));
 }
 
 // What is asked for survives a redraw of the table: it is kept in the view, by hash.

@@ -68,15 +68,15 @@ def board(document: dict[str, Any]) -> "Table":
     return rows(shown, ((place(one), name, one["kind"], *figures(one), yes(one["eligible"])) for one, name in named))
 
 
-FIGURES = ("PSNR dB", "ms", "95 %", "of baseline", "parameters", "FLOPs", "score")
+FIGURES = ("PSNR dB", "ms, paired", "95 %", "of baseline", "parameters", "FLOPs", "score")
 
 
 def figures(one: dict[str, Any]) -> tuple[str | None, ...]:
     """The figures of one network, in the order of ``FIGURES``."""
-    bounds = one.get("latency_interval")
+    bounds = one.get("latency_paired_interval")
     return (
         fixed(one.get("psnr_db"), 3),
-        fixed(one.get("latency_ms"), 2),
+        fixed(one.get("latency_paired_ms"), 2),
         f"{bounds[0]:.2f} to {bounds[1]:.2f}" if bounds else None,
         fixed(one.get("latency_ratio"), 3),
         f"{one['params']:,}" if one.get("params") is not None else None,
@@ -86,7 +86,7 @@ def figures(one: dict[str, Any]) -> tuple[str | None, ...]:
 
 
 def caption(document: dict[str, Any]) -> str:
-    """Where and against what everything was measured."""
+    """Where and against what everything was measured; a paired latency is the ratio times the baseline's."""
     device, gate = document.get("device") or {}, document.get("gate_psnr_db")
     where = f"Measured on {device.get('name', 'no device yet')} by {document.get('protocol') or 'no protocol yet'}"
     return f"{where}; gate {gate:.3f} dB (one paired baseline seed)" if gate is not None else where

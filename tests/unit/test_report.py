@@ -27,6 +27,18 @@ def front_score(front: report.Document, number: int) -> float:
     return next(float(point["score"]) for point in front["points"] if point["trial"] == number)
 
 
+def test_latencies_are_compared_by_their_ratios_and_what_the_clock_said_is_kept(store: Store) -> None:
+    seeded = seed_search(store)
+    with store.reading() as session:
+        front, board = report.front(session, seeded.search_id), report.leaderboard(session, seeded.search_id)
+    everything = [front["baseline"], *front["systems"], *front["points"], *board["rows"]]
+    assert all(one["latency_paired_ms"] == pytest.approx(one["latency_ratio"] * BASELINE_MS) for one in everything)
+    assert any(one["latency_ms"] > 1.3 * one["latency_paired_ms"] for one in front["points"])
+    low, high = front["points"][0]["latency_paired_interval"]
+    assert low < front["points"][0]["latency_paired_ms"] < high
+    assert report.paired({"latency_ms": 9.0}, BASELINE_MS)["latency_paired_ms"] is None
+
+
 def test_nothing_is_eligible_before_the_baseline_is_trained(store: Store, claim: Claim) -> None:
     with store.session() as session:
         measured = {name: value for name, value in baseline().items() if "psnr" not in name}

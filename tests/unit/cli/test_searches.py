@@ -89,6 +89,8 @@ def test_a_plot_is_a_page_that_needs_no_network(nas: Nas, seeded: Seeded, tmp_pa
     assert nas("front", seeded.search_id, "--plot", str(page)).status == 0
     text = page.read_text()
     assert "gate (one paired baseline seed)" in text
+    assert "latency, ms (paired ratio x baseline; lower is better)" in text
+    assert "measured in its own window" in text
     assert 'src="http' not in text
 
 
