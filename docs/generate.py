@@ -6,7 +6,7 @@ python docs/generate.py [--check]
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -128,6 +128,53 @@ def standing(one: Any) -> str:
     return f"rank {one.rank}" if one.rank else f"baseline of {one.baseline_of}" if one.baseline_of else "unranked"
 
 
+def recipes() -> Iterator[str]:
+    """Every recipe with its stages; of published ones, what their source states and what it leaves open."""
+    from nas.evaluate.quality.recipes import load_recipe, ready_made
+
+    yield "# Recipes"
+    yield "How networks are trained. `nas recipes show NAME` prints one with its comments; copy it to make your own."
+    yield "Those of published systems hold what the source states; customary values stand in for what it leaves open."
+    for recipe in sorted(map(load_recipe, ready_made()), key=lambda one: (one.source is not None, one.name)):
+        yield f"## `{recipe.name}`\n\n{recipe.description}"
+        lines = [stage_row(number, stage) for number, stage in enumerate(recipe.stages)]
+        heads = [
+            "| stage | steps | patch | batch | loss | optimizer | schedule | more |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        yield "\n".join([*heads, *lines])
+        if recipe.source is not None:
+            yield f"Team {recipe.source.team}, {recipe.source.report}. It states:\n\n" + listed(recipe.reported)
+            yield "Left open: " + "; ".join(left_open(one) for one in recipe.assumed) + "."
+
+
+def stage_row(number: int, stage: Any) -> str:
+    document = stage.model_dump(mode="json", exclude_defaults=True)
+    plain = [f"{document.pop('steps'):,}", document.pop("patch"), document.pop("batch")]
+    parts = [inline(document.pop(name)) for name in ("loss", "optimizer", "schedule")]
+    return "| " + " | ".join(map(str, [number, *plain, *parts, inline(document)])) + " |"
+
+
+def inline(value: Any) -> str:
+    """A value in one line, its kind first, without the quotes and braces of its outermost level."""
+    if not isinstance(value, dict):
+        return cell("; ".join(map(inline, value)) if isinstance(value, list) else str(value))
+    named = [
+        f"{key} ({inline(one)})" if isinstance(one, dict) else f"{key} {inline(one)}" for key, one in value.items()
+    ]
+    kind = [part.removeprefix("kind ") for part in named if part.startswith("kind ")]
+    return ", ".join(kind + [part for part in named if not part.startswith("kind ")])
+
+
+def left_open(entry: str) -> str:
+    place, _, words = entry.partition(": ")
+    return f"`{place}`" + (f" ({words})" if words else "")
+
+
+def listed(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {one}" for one in sentences)
+
+
 def routes() -> Iterator[str]:
     """Every route of the service."""
     from api.app import create_app
@@ -213,6 +260,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "reference/ops.md": ops,
     "reference/spaces.md": spaces,
     **space_pages(),
+    "reference/recipes.md": recipes,
     "reference/routes.md": routes,
     "reference/commands.md": commands,
     "adr/README.md": decisions,

@@ -16,6 +16,7 @@ from nas.cli import (
     keys,
     measure,
     predict,
+    recipes,
     score,
     search,
     serve,
@@ -41,6 +42,7 @@ app = typer.Typer(
 
 app.add_typer(spaces.commands, name="spaces")
 app.add_typer(systems.commands, name="systems")
+app.add_typer(recipes.commands, name="recipes")
 for module in (cost, score, measure, predict, train, evaluate, upscale, search, watch, front, fidelity, export, serve):
     app.add_typer(module.commands)
 app.add_typer(data.commands, name="data")

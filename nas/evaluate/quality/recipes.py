@@ -17,7 +17,7 @@ from nas.evaluate.quality.part import Part
 from nas.evaluate.quality.stage import Stage
 from nas.language.reader import read_file, read_text
 
-__all__ = ["Loss", "Recipe", "Source", "Stage", "Teacher", "load_recipe", "ready_made"]
+__all__ = ["Loss", "Recipe", "Source", "Stage", "Teacher", "load_recipe", "ready_made", "recipe_text"]
 
 Numbers = Annotated[tuple[NonNegativeInt, ...], Field(strict=False)]
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
@@ -169,10 +169,19 @@ def load_recipe(source: str | Path | Mapping[str, Any]) -> Recipe:
         return _validate(source, str(source.get("name", "given in the request")))
     if isinstance(source, Path) or Path(source).suffix:
         return _validate(read_file(Path(source)), str(source))
+    return _validate(read_text(recipe_text(source), f"{source}.yaml"), source)
+
+
+def recipe_text(name: str) -> str:
+    """The file of a ready-made recipe, its comments included.
+
+    Raises:
+        UnknownNameError: no ready-made recipe has that name.
+    """
     found = _files()
-    if source not in found:
-        raise UnknownNameError("recipe", source, ready_made())
-    return _validate(read_text(found[source].read_text(encoding="utf-8"), f"{source}.yaml"), source)
+    if name not in found:
+        raise UnknownNameError("recipe", name, ready_made())
+    return str(found[name].read_text(encoding="utf-8"))
 
 
 def _files() -> dict[str, Any]:
