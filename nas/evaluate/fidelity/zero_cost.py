@@ -100,16 +100,18 @@ def scores(architecture: Architecture, lr_bchw: Tensor, *, seed: int = 0) -> dic
 
 
 def patches(images: Any, *, seed: int = 0) -> Tensor:
-    """Return LR crops of the photographs that train, always the same: (BATCH, 3, SIDE, SIDE) in [0, 1].
+    """Return LR crops of the photographs that train, always the same: (BATCH, 3, SIDE, SIDE) in [0, 1], or smaller
+    where a photograph is.
 
     Args:
         images: A ``nas.evaluate.quality.data.ImageSet``.
         seed: Decides the crops.
     """
     generator, crops = torch.Generator().manual_seed(seed), []
-    pairs = [pair.lr for pair in images.train if min(pair.lr.shape[:2]) >= SIDE]
+    photographs = [pair.lr for pair in images.train]
+    side = min(SIDE, *(min(lr.shape[:2]) for lr in photographs))
     for index in range(BATCH):
-        lr = pairs[index % len(pairs)]
-        top, left = (int(torch.randint(side - SIDE + 1, (), generator=generator)) for side in lr.shape[:2])
-        crops.append(lr[top : top + SIDE, left : left + SIDE])
+        lr = photographs[index % len(photographs)]
+        top, left = (int(torch.randint(whole - side + 1, (), generator=generator)) for whole in lr.shape[:2])
+        crops.append(lr[top : top + side, left : left + side])
     return torch.stack(crops).permute(0, 3, 1, 2).float() / 255
