@@ -81,6 +81,7 @@ def run(arguments: list[str]) -> int:
 def sentence(error: Exception) -> str:
     """What is wrong with the arguments, and where to read about them."""
     text: str = error.format_message() if hasattr(error, "format_message") else str(error)
+    text = text.replace("Value error, ", "")  # pydantic's, which the sentence does without
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "nas"
     return text if "\n" in text.strip() else f"{text.rstrip('.')}. See: {command} --help"
@@ -93,8 +94,14 @@ def unexpected(error: Exception) -> int:
     kind = type(error).__name__
     text = " ".join(str(error).split())
     if isinstance(error, OSError):
-        return fail(f"{text}.", 1)
+        return fail(f"{told(error)}.", 1)
     return fail(f"Unexpected {kind}: {text or 'no words'}. Set NAS_TRACEBACK=1 to see where.", 1)
+
+
+def told(error: OSError) -> str:
+    """What the system says of a file or an address, without its number for it."""
+    words = error.strerror or " ".join(str(error).split())
+    return f"{error.filename}: {words}" if error.filename else words
 
 
 def fail(text: str, status: int) -> int:

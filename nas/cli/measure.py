@@ -8,7 +8,6 @@ from nas.cli.architectures import find
 from nas.cli.measuring import BASELINE, Engine, Images, MemoryFormat, Precision, Protocol, Threads, protocol_for
 from nas.cli.options import Database, Device, Json
 from nas.cli.output import Bar, bar, columns, emit, fixed, rows, say
-from nas.cli.stores import opened
 from nas.errors import MeasurementError
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ def measure(
         images=images,
     )
     from nas.cli.measured import Bench, described
+    from nas.cli.stores import opened
 
     with opened(database) as store:
         entries = every(wanted, Bench(store, chosen, BASELINE, fresh=fresh))
@@ -106,7 +106,7 @@ def caption(documents: list[dict[str, Any]]) -> str | None:
         return None
     how = one["settings"]
     words = [one["protocol"], how["precision"], how["memory_format"], how["engine"]]
-    threads = [f"{one['threads']} threads"] if one["device"]["kind"] == "cpu" else []
+    threads = [f"{one['threads']} thread{'s' * (one['threads'] > 1)}"] if one["device"]["kind"] == "cpu" else []
     return (
         f"On {one['device']['name']}: {', '.join([*words, *threads])}; as a ratio to {BASELINE.removeprefix('system:')}"
     )

@@ -8,7 +8,6 @@ from nas.cli.architectures import find
 from nas.cli.measuring import BASELINE, Engine, Images, MemoryFormat, Precision, Protocol, Threads, protocol_for
 from nas.cli.options import Database, Device, Json
 from nas.cli.output import columns, emit, fixed, rows
-from nas.cli.stores import opened
 from nas.errors import MeasurementError
 
 if TYPE_CHECKING:
@@ -57,6 +56,8 @@ def predict(
     from nas.store import measurements
 
     setup = chosen.key("", load_architecture(BASELINE).deployed_hash)
+    from nas.cli.stores import opened
+
     with opened(database) as store, store.reading() as session:
         known = measurements.comparable(session, setup)
     predictor = Predictor.fit([(Architecture(one.document), one.ratio) for one in known])

@@ -52,7 +52,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
         listener.close()
-        raise RequestError(f"Cannot listen on {host}:{port}: {error}. Choose another --host or --port.") from error
+        words = getattr(error, "strerror", None) or error
+        raise RequestError(f"Cannot listen on {host}:{port}: {words}. Choose another --host or --port.") from error
     return listener
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 LAST = "last"
-NO_SEARCHES = "No searches in this database yet. Start one with: nas search demo"
+NO_SEARCHES = "No searches in this database yet; start one with: nas search demo"
 SearchId = Annotated[str, typer.Argument(metavar="SEARCH", help="Id of a search, the start of one, or last.")]
 MaybeSearchId = Annotated[str | None, typer.Argument(metavar="[SEARCH]", help="One search; all of them without it.")]
 
@@ -66,10 +66,9 @@ def find(session: "Session", text: str) -> "Search":
         raise RequestError(
             f"{len(found)} searches begin with {text!r}: {', '.join(row.id for row in found)}. Name one."
         )
-    if not rows:
-        raise NotFoundError(NO_SEARCHES)
     if not found:
-        raise NotFoundError(f"There is no search {text!r} in this database. Run nas status to list them.")
+        then = "Run nas status to list them." if rows else "It holds none yet; start one with 'nas search demo'."
+        raise NotFoundError(f"There is no search {text!r} in this database. {then}")
     return found[0]
 
 

@@ -78,7 +78,8 @@ class Store:
             raise StoreUnavailableError(f"The database {self.name} cannot be opened: {error}.") from error
 
     def _failure(self, error: StatementError) -> StoreError:
-        reason = " ".join(str(error.orig).split())
+        reason = " ".join(str(error.orig).split()).removesuffix(".")
+        reason = reason.removesuffix(" Is the server running on that host and accepting TCP/IP connections?")
         if isinstance(error, OperationalError | InterfaceError):
             return StoreUnavailableError(
                 f"The database {self.name} cannot be used: {reason}. Check that it is reachable and writable."

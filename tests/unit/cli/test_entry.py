@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nas.store import Store
+from tests.seeding import seed_search
 from tests.unit.cli.conftest import Nas
 
 HEAVY = ("torch", "ray", "optuna", "sqlalchemy", "fastapi", "plotly", "numpy", "pydantic")
@@ -89,6 +91,14 @@ def test_an_unreachable_database_is_a_failure_and_no_mistake(nas: Nas) -> None:
     assert "secret" not in result.err
 
 
+def test_a_file_that_cannot_be_written_is_one_sentence(nas: Nas, sqlite_url: str) -> None:
+    with Store(sqlite_url) as store:
+        seed_search(store)
+    result = nas("front", "last", "--plot", "/nowhere/front.html")
+
+    assert (result.status, result.err) == (1, "/nowhere/front.html: No such file or directory.\n")
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = f"""
 import sys
@@ -96,7 +106,7 @@ from nas.cli.entry import run
 assert run(["--help"]) == 0
 print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
 
     assert result.stderr.strip() == "[]"
 
@@ -107,7 +117,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     os.close(read)
     with os.fdopen(write, "wb") as pipe:
         command = [sys.executable, "-m", "nas.cli", "systems", "list", "--json"]
-        result = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=60)
+        result = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=300)
 
     assert "Traceback" not in result.stderr
     assert "BrokenPipe" not in result.stderr
