@@ -26,7 +26,7 @@ def terminal(tmp_path: Path, sqlite_url: str) -> Iterator[Terminal]:
     left = [one for one in psutil.Process().children(recursive=True) if "nas.cli" in " ".join(one.cmdline())]
     for process in left:
         process.terminate()
-    psutil.wait_procs(left, timeout=60)
+    psutil.wait_procs(left, timeout=300)
 
 
 def started(terminal: Terminal, *arguments: str) -> "subprocess.Popen[str]":
@@ -45,7 +45,7 @@ def started(terminal: Terminal, *arguments: str) -> "subprocess.Popen[str]":
 def wait_for(url: str, status: str) -> str:
     """Wait until the newest search has ``status`` and return its id."""
     with Store(url) as store:
-        for _ in range(1200):
+        for _ in range(3000):
             with store.reading() as session:
                 found = searches.page(session, limit=1).items
             if found and found[0].status == status:
@@ -67,18 +67,18 @@ def test_a_search_is_paused_resumed_and_cancelled_from_terminals(terminal: Termi
     search_id = wait_for(url, "running")
     family = psutil.Process(first.pid).children(recursive=True)
     first.send_signal(signal.SIGINT)
-    out, words = first.communicate(timeout=120)
+    out, words = first.communicate(timeout=300)
 
     assert (first.returncode, out) == (130, "")
     assert f"nas resume {search_id}" in words
     assert status_of(url, search_id) == "paused"
-    assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert psutil.wait_procs(family, timeout=120)[1] == []
 
     second = started(terminal, "resume", "last", "--json")
     wait_for(url, "running")
     third = started(terminal, "cancel", search_id)
-    third.communicate(timeout=60)
-    out, words = second.communicate(timeout=120)
+    third.communicate(timeout=300)
+    out, words = second.communicate(timeout=300)
 
     assert (second.returncode, third.returncode) == (0, 0), words
     assert json.loads(out)["search"] == search_id
@@ -93,7 +93,7 @@ def test_a_killed_command_takes_its_worker_along(terminal: Terminal) -> None:
     wait_for(url, "running")
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
 
     assert family
-    assert psutil.wait_procs(family, timeout=60)[1] == []
+    assert psutil.wait_procs(family, timeout=300)[1] == []

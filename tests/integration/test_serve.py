@@ -25,12 +25,12 @@ def served(tmp_path: Path) -> Iterator[Served]:
     )
     assert process.stdout is not None
     try:
-        with httpx.Client(base_url=process.stdout.readline().strip(), trust_env=False, timeout=30) as client:
+        with httpx.Client(base_url=process.stdout.readline().strip(), trust_env=False, timeout=120) as client:
             yield process, client
     finally:
         if process.poll() is None:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=300)
 
 
 def children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
@@ -40,7 +40,7 @@ def children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
 
 def wait_for_worker(process: "subprocess.Popen[str]", other_than: int = 0) -> psutil.Process:
     """The service's worker, once there is one."""
-    for _ in range(600):
+    for _ in range(3000):
         found = [one for one in psutil.Process(process.pid).children() if one.pid != other_than and one.is_running()]
         if found and found[0].status() != psutil.STATUS_ZOMBIE:
             return found[0]
@@ -62,11 +62,11 @@ def test_a_signal_ends_the_service_and_all_it_started(served: Served, number: in
     client.get("/healthz")
     family = children(process)
     process.send_signal(number)
-    _, words = process.communicate(timeout=90)
+    _, words = process.communicate(timeout=300)
 
     assert process.returncode == 0, words
     assert words.strip().endswith("Stopped.")
-    assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert psutil.wait_procs(family, timeout=120)[1] == []
 
 
 def test_a_killed_worker_is_replaced(served: Served) -> None:
@@ -82,7 +82,7 @@ def test_a_port_that_is_taken_is_one_sentence(served: Served, tmp_path: Path) ->
     _, client = served
     port = str(client.base_url.port)
     command = [sys.executable, "-m", "nas.cli", "serve", "--port", port, "--database", f"sqlite:///{tmp_path}/two.db"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
 
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.strip().splitlines()) == 1

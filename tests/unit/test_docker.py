@@ -63,6 +63,6 @@ import nas.cli
 from api.app import create_app
 create_app("sqlite:///{tmp_path}/store.db")
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
 
     assert result.returncode == 0, result.stderr

@@ -49,7 +49,7 @@ def test_what_happens_while_somebody_listens_is_told(served: str, url: str) -> N
     with Store(url) as store:
         claim = start_search(store)
         kinds: list[Any] = []
-        with httpx.stream("GET", f"{served}/v1/searches/{claim.id}/events", timeout=30) as answer:
+        with httpx.stream("GET", f"{served}/v1/searches/{claim.id}/events", timeout=120) as answer:
             for line in answer.iter_lines():
                 if line.startswith("event: "):
                     kinds.append(line.removeprefix("event: "))
