@@ -80,6 +80,8 @@ class SearchRequest(BaseModel):
     """For people; need not be unique."""
     warm_start: bool = False
     """Begin with the published systems that are points of the space."""
+    prefilter: bool = True
+    """Do not measure what a predictor, learned from this device's measurements, puts far over a bound on latency."""
     wave: Annotated[int, Field(strict=True, ge=1, le=64)] = 4
     """Trials asked together before any of them is told; part of what makes a search repeatable."""
 

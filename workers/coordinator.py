@@ -89,7 +89,8 @@ class Coordinator:
         team = Team(self._job(search, checked, problem, recipe))
         try:
             journal = StoreJournal(self._store, search.claim, heartbeat.check)
-            return Engine(problem, Pool(team, heartbeat.check), journal).run()
+            pool = Pool(team, heartbeat.check)
+            return Engine(problem, pool, journal, pool.forecasts if checked.request.prefilter else None).run()
         finally:
             team.dismiss()
 

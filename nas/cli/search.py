@@ -31,6 +31,10 @@ Require = Annotated[list[str], typer.Option("--require", help='A bound, such as 
 Seed = Annotated[int, typer.Option("--seed", help="The same seed asks for the same first architectures.")]
 Name = Annotated[str, typer.Option("--name", help="What to call the search.")]
 WarmStart = Annotated[bool, typer.Option("--warm-start", help="Begin with the published systems that fit the space.")]
+Prefilter = Annotated[
+    bool,
+    typer.Option(help="Do not measure what is predicted, from measurements of this device, far over a latency bound."),
+]
 MOST_DEATHS = 3
 
 
@@ -55,6 +59,7 @@ def search(
     device: Device = "auto",
     name: Name = "",
     warm_start: WarmStart = False,
+    prefilter: Prefilter = True,
     as_json: Json = False,
 ) -> None:
     """Search a space on this machine and print the front; Ctrl-C pauses, nas resume goes on."""
@@ -73,6 +78,7 @@ def search(
             "device": device,
             "name": name,
             "warm_start": warm_start,
+            "prefilter": prefilter,
         }
     )
     requests.check(wanted)

@@ -1,3 +1,5 @@
+import math
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -5,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from nas.costing import cost
 from nas.errors import MeasurementError, RequestError, StoreError
-from nas.language import load_architecture
-from nas.store import Store, measurements, qualities, searches
+from nas.language import load_architecture, load_space
+from nas.store import Store, architectures, measurements, qualities, searches
 from tests.integration import logged
 from workers.actors import Actor, load_backend
 from workers.jobs import Job, Latency
@@ -121,3 +124,21 @@ def test_a_failed_measurement_is_kept_with_its_reason_and_answers_nobody(
     with store.reading() as session:
         assert [row.status for row in measurements.of_architecture(session, EMSR.deployed_hash)] == ["failed", "ok"]
         assert measurements.comparable(session, "latency")[0].deployed_hash == EMSR.deployed_hash
+
+
+def test_latencies_are_foreseen_from_the_store_once_it_knows_enough(actor: Actor, store: Store) -> None:
+    rng, space = random.Random(0), load_space("demo")
+    drawn = list({found.deployed_hash: found for found in (space.sample(rng) for _ in range(60))}.values())[:32]
+    assert "needs 30 networks" in actor.forecasts([EMSR.to_dict()]).error
+    with store.session() as session:
+        for one in drawn[:31]:
+            known = {"deployed_hash": one.deployed_hash, "device_uuid": "table", "protocol": "table", "status": "ok"}
+            counted = cost(one)
+            ratio = 1e-11 * counted.flops + 0.02 * counted.convs * math.sqrt(counted.convs)
+            architectures.put(session, one, {})
+            measurements.add(session, one.hash, setup="latency", latency_ms=1.0, ratio=ratio, record={}, **known)
+    (foreseen, unknown) = actor.forecasts([drawn[31].to_dict(), load_architecture("system:MILA").to_dict()]).metrics[
+        "forecasts"
+    ]
+    assert foreseen["low"] < foreseen["ratio"] < foreseen["high"]
+    assert unknown is None  # its ops were never measured
