@@ -219,14 +219,13 @@ def figures(done: Done) -> dict[str, Any]:
     disjoint = [(fast, slow) for fast, slow in itertools.permutations(screens, 2) if strict[fast][1] < strict[slow][0]]
     wrong = [pair for pair in disjoint if screens[pair[0]]["ratio"] >= screens[pair[1]]["ratio"]]
     verdicts = [found["verdict"] for step, found in done.items() if step.startswith("a/a ")]
-    others = {name: values for name, values in ratios.items() if name != BASELINE}
-    spreads = {name: (max(values) - min(values)) / median(values) for name, values in others.items()}
+    spreads = {name: (max(values) - min(values)) / median(values) for name, values in ratios.items()}
     middles = [median(values) for values in ratios.values()]
-    loads = [found["load"] for step, found in done.items() if "load" in found]
+    loads = [one["load"] for found in done.values() for one in (found, *found.values()) if has_load(one)]
     return {
         "systems": len(published),
         "repeats": len(repeats),
-        "median_spread": median(spreads.values()),
+        "median_spread": median(spread for name, spread in spreads.items() if name != BASELINE),
         "spreads": {name: round(value, 5) for name, value in spreads.items()},
         "pairs_apart": len(disjoint),
         "pairs_in_wrong_order": wrong,
@@ -234,11 +233,15 @@ def figures(done: Done) -> dict[str, Any]:
         "cannot_tell": verdicts.count("cannot tell") / len(verdicts) if verdicts else None,
         "rank_correlation_with_table1": correlation(ranks(middles), ranks([o.table["runtime_ms"] for o in published])),
         "screen_seconds": median(one["seconds"] for one in screens.values()) if screens else None,
-        "screen_load": [min(loads), max(loads)] if loads else None,
+        "load_least_and_most": [min(loads), max(loads)],
         "ratios": {name: [round(value, 4) for value in values] for name, values in ratios.items()},
         "strict_intervals": {name: [round(bound, 4) for bound in bounds] for name, bounds in strict.items()},
         "screen_ratios": {name: one["ratio"] for name, one in screens.items()},
     }
+
+
+def has_load(one: Any) -> bool:
+    return isinstance(one, dict) and one.get("load") is not None
 
 
 def table(found: dict[str, Any]) -> None:
@@ -263,13 +266,13 @@ def markdown(document: dict[str, Any]) -> None:
     print("| system | strict: ratio to the baseline, 95 % | spread over processes | screen |\n|---|---|---|---|")
     for name, values in found["ratios"].items():
         low, high = found["strict_intervals"][name]
-        spread = found["spreads"].get(name, 0.0)
+        spread = found["spreads"][name]
         print(f"| {name} | {median(values):.4f} ({low:.4f} to {high:.4f}) | {spread:.2%} |", end="")
         print(f" {found['screen_ratios'].get(name, float('nan')):.4f} |")
     print(f"\nMedian spread {found['median_spread']:.2%}; {found['pairs_apart']} pairs with disjoint intervals,")
     print(f"{len(found['pairs_in_wrong_order'])} of them in another order in the screen; the baseline against itself:")
     print(f'"cannot tell" in {found["cannot_tell"] or 0:.0%} of {found["trials"]} trials; one screen takes')
-    print(f"{found['screen_seconds'] or 0:.1f} s; load while screening {found['screen_load']}; rank correlation with")
+    print(f"{found['screen_seconds'] or 0:.1f} s; load {found['load_least_and_most']}; rank correlation with")
     print(f"Table 1's runtimes {found['rank_correlation_with_table1']:.2f}.")
     graphs = {name: one for name, one in screens.items() if one["graph_ms"]}
     if graphs:
