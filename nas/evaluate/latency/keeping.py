@@ -66,9 +66,11 @@ class Change:
 
     def sentence(self) -> str:
         """The change in words."""
-        amount = "as fast as" if self.verdict == "cannot tell" else f"{abs(self.ratio):.1%} {self.verdict} than"
-        overlap = "overlap" if self.verdict == "cannot tell" else "do not overlap"
-        return f"{amount} on {self.since:%Y-%m-%d} as a ratio to the baseline: intervals {overlap}"
+        day = f"{self.since:%Y-%m-%d}"
+        if not self.drifted:
+            return f"not to be told from {day} (ratio to the baseline {self.ratio:+.1%}): intervals overlap"
+        amount = f"{abs(self.ratio):.1%} {self.verdict}"
+        return f"{amount} than on {day} (as a ratio to the baseline): intervals do not overlap"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
