@@ -1,7 +1,7 @@
 """Commands run in this process, with a store of their own."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,14 @@ class Result:
     def document(self) -> Any:
         """The one JSON document on stdout."""
         return json.loads(self.out)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_lease(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A device of one's own: whoever measures on this machine would keep every training waiting."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAS_LEASE_DIR", str(tmp_path_factory.mktemp("leases")))
+        yield
 
 
 Nas = Callable[..., Result]

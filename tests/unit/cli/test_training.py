@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
+from nas.cli import monitor
 from nas.cli.entry import run
+from nas.cli.train import folder
+from nas.language import Architecture, load_architecture
 from tests.unit.cli.conftest import Nas
 
 SMALL = """
@@ -80,6 +84,95 @@ def test_training_goes_on_where_it_stopped(nas: Nas, small: str, weights: str, t
     document = nas("train", small, "--steps", "3", "--device", "cpu", "--out", folder, "--json").document
 
     assert document["steps"] == 3
+
+
+def test_both_forms_are_written_and_reach_the_same(nas: Nas, small: str, weights: str) -> None:
+    folder = Path(weights).parent
+    record = json.loads((folder / "model.json").read_text())
+
+    assert record["training_form"]["psnr_db"] == pytest.approx(record["psnr_db"], abs=1e-3)
+    assert len(load_file(folder / "training.safetensors")) > len(load_file(weights))
+    assert nas("cost", str(folder / "architecture.json"), "--json").document["hash"] == record["hash"]
+
+
+def test_tensorboard_events_are_written(weights: str) -> None:
+    (events,) = (Path(weights).parent / "events").iterdir()
+    content = events.read_bytes()
+    assert b"loss" in content
+    assert b"patches_per_second" in content
+
+
+def test_psnr_is_shown_while_training(nas: Nas, small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "LEAST_SECONDS", 0.0)
+    result = nas("train", small, "--steps", "1", "--device", "cpu", "--out", str(tmp_path), "--json")
+    (events,) = (tmp_path / "events").iterdir()
+    assert b"bicubic_psnr_db" in events.read_bytes()
+    assert "1 of 1" in result.err
+
+
+def test_the_same_command_twice_gives_the_same_weights(nas: Nas, small: str, weights: str, tmp_path: Path) -> None:
+    nas("train", small, "--steps", "2", "--device", "cpu", "--out", str(tmp_path))
+    for name in ("weights.safetensors", "training.safetensors"):
+        assert (tmp_path / name).read_bytes() == (Path(weights).parent / name).read_bytes()
+
+
+def test_trainings_that_were_told_no_folder_do_not_meet(small: str) -> None:
+    architecture = load_architecture(small)
+    nameless = Architecture({key: value for key, value in architecture.to_dict().items() if key != "name"})
+    assert folder(architecture, "demo", 3) == Path("trained/small-demo-3")
+    assert folder(architecture, "my/own recipe", 0) == Path("trained/small-my_own_recipe-0")
+    assert folder(nameless, "demo", 0) == Path(f"trained/{architecture.hash[3:15]}-demo-0")
+
+
+TAUGHT = """
+name: taught
+rungs: [1]
+teachers: {big: {architecture: self}}
+stages:
+  - {steps: 1, patch: 16, batch: 2, loss: {l1: 1}, optimizer: {kind: adam, lr: 1e-3}, schedule: {kind: constant},
+     distil: [{teacher: big, output: {l1: 1}}]}
+"""
+
+
+def test_a_teacher_is_given_by_name(nas: Nas, small: str, weights: str, tmp_path: Path) -> None:
+    (tmp_path / "taught.yaml").write_text(TAUGHT)
+    words = [
+        "train",
+        small,
+        "--recipe",
+        str(tmp_path / "taught.yaml"),
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path),
+        "--json",
+    ]
+    assert nas(*words, "--teacher", f"big={weights}").document["steps"] == 1
+    for wrong, sentence in ((["--teacher", weights], "NAME=FILE"), ([], "--teacher big=FILE")):
+        result = nas(*words, *wrong)
+        assert (result.status, result.out) == (2, "")
+        assert sentence in result.err
+
+
+PRUNED = """
+name: pruned
+rungs: [1]
+stages:
+  - {steps: 1, patch: 16, batch: 2, loss: {l1: 1}, optimizer: {kind: adam, lr: 1e-3}, schedule: {kind: constant},
+     prune: [{layer: conv_2, keep: 5}]}
+"""
+
+
+def test_a_pruned_network_is_another_architecture(nas: Nas, tmp_path: Path) -> None:
+    (tmp_path / "pruned.yaml").write_text(PRUNED)
+    (tmp_path / "net.yaml").write_text(SMALL.replace("  tail:", "  fuse: {op: conv}\n  tail:"))
+    words = ["--recipe", str(tmp_path / "pruned.yaml"), "--device", "cpu", "--out", str(tmp_path), "--json"]
+    document = nas("train", str(tmp_path / "net.yaml"), *words).document
+    weights = load_file(document["weights"])
+    assert weights["conv_2.weight"].shape[0] == 5
+    found = nas("cost", str(tmp_path / "architecture.json"), "--json").document
+    assert found["hash"] == document["hash"]
+    assert found["params"] == sum(value.numel() for value in weights.values())
 
 
 def test_a_picture_is_enlarged(nas: Nas, small: str, weights: str, tmp_path: Path) -> None:
