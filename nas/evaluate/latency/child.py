@@ -28,6 +28,7 @@ from nas.evaluate.latency.conditions import conditions_of
 from nas.evaluate.latency.device import resolve
 from nas.evaluate.latency.energy import energy_of_image_mj
 from nas.evaluate.latency.failures import NetworkError, blaming
+from nas.evaluate.latency.heap import keep_freed_memory
 from nas.evaluate.latency.job import Answer, Job
 from nas.evaluate.latency.probe import probe_mhz
 from nas.evaluate.latency.readings import Reading, unavailable
@@ -83,6 +84,7 @@ def here(job: Job, networks: Sequence[nn.Module], lease: int | None = None) -> A
     Raises:
         NetworkError: A network cannot be measured.
     """
+    keep_freed_memory()
     device, threads = resolve(job.device), torch.get_num_threads()
     torch.set_num_threads(job.threads)
     try:

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import resource
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from nas.evaluate.latency import (
 )
 from nas.evaluate.latency.child import here
 from nas.evaluate.latency.conditions import Conditions, Snapshot, conditions_of
+from nas.evaluate.latency.heap import keep_freed_memory
 from tests.unit.evaluate.latency.networks import BreaksLater, Broken, Hungry, Nan, NoImage, upscaler
 
 SIZES = [(8, 12), (16, 16), (12, 20)]
@@ -235,6 +237,16 @@ def test_switches_of_torch_are_put_back() -> None:
         assert torch.is_inference_mode_enabled()
     after = torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark  # type: ignore[attr-defined]
     assert after == before
+
+
+def test_no_forward_pass_waits_for_memory_of_the_system() -> None:
+    keep_freed_memory()
+    network, image = upscaler(32).requires_grad_(False), torch.rand(1, 3, 128, 128)
+    network(image)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    network(image)
+    network(image)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 100
 
 
 def test_strict_pools_processes(monkeypatch: pytest.MonkeyPatch) -> None:
