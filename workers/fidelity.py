@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from nas.errors import NasError
+from nas.errors import NasError, RequestError
 from nas.evaluate.fidelity.candidates import Candidate, Length
 from nas.evaluate.fidelity.report import report
 from nas.evaluate.quality.recipes import Recipe, load_recipe
@@ -122,6 +122,7 @@ def train_sample(
     very order that is judged. What is in the store already is not trained again.
 
     Raises:
+        RequestError: No candidate has reached a rung.
         MeasurementError: A training diverged.
     """
     with store.reading() as session:
@@ -129,6 +130,10 @@ def train_sample(
         chosen = spread(candidates(session, search), count)
         documents = _documents(session, chosen)
         folder = datasets.resolve(session, search.request["data"])
+    if not documents:
+        raise RequestError(
+            f"No candidate of search {search_id} has reached a rung yet, so there is none to train; wait."
+        )
     first, number = int(search.request["seed"]), 0
     for seed in range(first, first + seeds):
         backend = _backend(search_id, documents, recipe, data=str(folder), seed=seed, device=device, scratch=scratch)

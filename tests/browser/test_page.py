@@ -10,7 +10,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from nas.store import Store, events, keys, searches
-from tests.seeding import SYSTEMS_MS, add_trial, baseline, finish_export, sample, seed_search, start_search
+from tests.seeding import (
+    SYSTEMS_MS,
+    add_trial,
+    baseline,
+    finish_export,
+    sample,
+    seed_fidelity,
+    seed_search,
+    start_search,
+)
 
 pytestmark = pytest.mark.browser
 SPACE = """
@@ -52,6 +61,16 @@ def test_a_search_shows_its_front_as_points_and_rows(page: Page, store: Store) -
     assert (published["x"], published["y"]) == ([20.0], [24.10])
     assert len(candidates["x"]) + len(front["x"]) == 12
     assert feet["x"] == sorted([20.0, *SYSTEMS_MS.values()])
+
+
+def test_a_search_says_how_far_its_rungs_can_be_trusted(page: Page, store: Store) -> None:
+    seed_fidelity(store, seed_search(store, name="family", count=12))
+    page.reload()
+    page.get_by_role("link", name="family").click()
+    table = page.get_by_role("region", name="Table of rank agreement")
+    expect(table.get_by_role("row", name="150 steps of demo")).to_contain_text("3 of 3")
+    expect(table.get_by_role("row", name="synflow")).to_be_visible()
+    expect(page.locator(".trust")).to_contain_text("between seeds of one network")
 
 
 def test_the_chart_shows_the_gate_and_the_published_systems(page: Page, store: Store) -> None:

@@ -1,14 +1,18 @@
 """What a search's rows tell of its fidelity, and what is trained and scored for it on demand."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nas.errors import RequestError
 from nas.evaluate.fidelity.candidates import Candidate, Length
+from nas.requests import SearchRequest
 from nas.store import Store, fidelities, qualities, searches, trials
 from tests.seeding import sample, start_search
 from workers import fidelity
+from workers.coordinator import Coordinator, Settings
 from workers.fidelity import conclude, spread, write
 
 STEPS = (150, 600)
@@ -89,6 +93,33 @@ def test_zero_cost_scores_are_kept_when_the_report_is_made_again(store: Store) -
     search_id, scores = seed(store), {one.hash: {"synflow": 1.0} for one in sample(10)}
     write(store, search_id, scores)
     assert all(one["zero_cost"] == {"synflow": 1.0} for one in write(store, search_id)["candidates"])
+
+
+def test_a_worker_writes_the_report_before_its_search_ends(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    start_search(store)
+    with store.session() as session:
+        searches.create(session, {**SearchRequest(space="span").model_dump(mode="json")})
+    with store.session() as session:
+        search = searches.claim(session, "worker")
+    assert search is not None
+    monkeypatch.setattr(Coordinator, "_run", lambda *_: "the budget is spent")
+    settings = Settings(store.name, "no:backend", 30.0, tmp_path)
+    Coordinator(store, settings, threading.Event()).conduct(search)
+    with store.reading() as session:
+        assert searches.get(session, search.id).status == "done"
+        assert fidelities.get(session, search.id).document["truth"] is None
+
+
+def test_without_candidates_there_is_nothing_to_train(store: Store, tmp_path: Path) -> None:
+    from nas.evaluate.quality.recipes import load_recipe
+
+    search_id, recipe = start_search(store).id, load_recipe("demo")
+    with pytest.raises(RequestError, match="No candidate"):
+        fidelity.train_sample(
+            store, search_id, 2, lambda *_: None, recipe=recipe, seeds=1, device="cpu", scratch=tmp_path
+        )
 
 
 def test_a_report_that_breaks_is_no_fault_of_the_search(
