@@ -58,7 +58,7 @@ class PooledGate(nn.Module):
     def map(self, x: Tensor) -> Tensor:
         """Return what is enlarged: (B, C, H // pool, W // pool)."""
         size = (x.shape[-2] // self.pool, x.shape[-1] // self.pool)
-        pooled: Tensor = self.depthwise(functional.adaptive_max_pool2d(x, size))
+        pooled: Tensor = self.depthwise(self.largest(x, size))
         if self.weighted:
             pooled = pooled * self.alpha + self.spread(x, size) * self.beta
         elif self.variance != "none":
@@ -67,6 +67,19 @@ class PooledGate(nn.Module):
             pooled = pooled + self.average(functional.adaptive_avg_pool2d(x, size))
         mixed: Tensor = pooled if self.mix is None else self.mix(pooled)
         return mixed
+
+    def largest(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return the adaptive max pool; where a graph is recorded, by steps that hold for images of any size."""
+        if not torch.compiler.is_compiling():
+            return functional.adaptive_max_pool2d(x, size)
+        for axis, count in zip((2, 3), size, strict=True):
+            side, place = x.shape[axis], torch.arange(count, device=x.device)
+            first, last = place * side // count, (place * side + side - 1) // count
+            reach = torch.arange(2 * self.pool, device=x.device)  # no window is longer
+            taps = torch.minimum(first[:, None] + reach, last[:, None])
+            windows = x.index_select(axis, taps.flatten())
+            x = torch.unflatten(windows, axis, taps.shape).amax(axis + 1)
+        return x
 
     def spread(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the unbiased variance of all pixels, or of ``size`` windows that cover the feature."""
