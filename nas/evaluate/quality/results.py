@@ -10,6 +10,7 @@ from torch.optim.swa_utils import update_bn
 from nas.evaluate.quality.data import ImageSet
 from nas.evaluate.quality.metrics import psnr_db as image_psnr_db
 from nas.evaluate.quality.metrics import quantise
+from nas.evaluate.quality.metrics_tiles import restore
 
 State = dict[str, Tensor]
 
@@ -53,7 +54,7 @@ def psnr_db(network: nn.Module, data: ImageSet, device: torch.device) -> float:
     network.eval()
     found = []
     for pair in data.validation:
-        restored = network(pair.lr.to(device).permute(2, 0, 1)[None].float() / 255)[0]
+        restored = restore(network, pair.lr.to(device).permute(2, 0, 1)[None].float() / 255)[0]
         if not bool(torch.isfinite(restored).all()):
             return -torch.inf
         found.append(image_psnr_db(quantise(restored), pair.hr, border=data.scale))

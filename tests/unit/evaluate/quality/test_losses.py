@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.fft import dctn  # type: ignore[import-untyped]
+from scipy.fft import dctn
 from torch import Tensor
 
 from nas.errors import BuildError

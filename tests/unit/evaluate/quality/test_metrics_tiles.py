@@ -120,3 +120,12 @@ def _built(attention: object) -> nn.Module:
 @pytest.mark.parametrize(("attention", "exact"), [("silu", True), ({"op": "esa", "inner": 4}, False)])
 def test_attention_stretched_to_the_pictures_size_is_another_in_a_tile(attention: object, exact: bool) -> None:
     assert measure(_built(attention), 64, CPU).exact is exact
+
+
+@pytest.mark.parametrize("system", ["SCMSR", "Quantum_Res"])
+def test_published_systems_that_draw_restore_a_picture_always_alike(system: str) -> None:
+    network = build(f"system:{system}").eval()
+    torch.manual_seed(1)
+    first = restore(network, PICTURE[..., :32, :32])
+    torch.manual_seed(2)
+    assert torch.equal(restore(network, PICTURE[..., :32, :32]), first)
