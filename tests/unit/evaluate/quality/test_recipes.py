@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,13 @@ def test_a_recipe_comes_from_a_file_or_a_mapping(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(_document()))
     assert load_recipe(path) == load_recipe(str(path)) == load_recipe(_document())
+
+
+def test_the_recipe_of_the_guide_is_one(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[4] / "docs" / "how-to" / "train.md").read_text()
+    block = guide.partition("    name: mine")[2].partition("\n\n`prune")[0]
+    (tmp_path / "mine.yaml").write_text(textwrap.dedent(f"    name: mine{block}"))
+    assert len(load_recipe(tmp_path / "mine.yaml").stages) == 3
 
 
 def test_the_hash_is_golden() -> None:
