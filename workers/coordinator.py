@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas.errors import LeaseLostError, NasError, RequestError
+from nas.errors import LeaseLostError, NasError, RequestError, StoreUnavailableError
 from nas.evaluate.quality.recipes import Recipe, load_recipe
 from nas.language import Space, load_architecture, system_document, system_names
 from nas.requests import CheckedRequest, check, parse
@@ -61,7 +61,11 @@ class Coordinator:
         return self._settings.lease_s
 
     def conduct(self, search: Search) -> None:
-        """Work on a claimed search until it ends, is stopped, or is lost to another worker."""
+        """Work on a claimed search until it ends, is stopped, or is lost to another worker.
+
+        Raises:
+            StoreUnavailableError: The database is away; whoever claims the search next goes on with it.
+        """
         LOG.info("search %s begins", search.id)
         try:
             with Heartbeat(self._store, search.claim, self._settings.lease_s, self._stopping) as heartbeat:
@@ -72,6 +76,9 @@ class Coordinator:
             self._stop(search, stopped.wish)
         except LeaseLostError as lost:
             LOG.warning("%s", lost)
+        except StoreUnavailableError:
+            # Nothing is wrong with the search: it goes on once the database is back and the lease has run out.
+            raise
         except NasError as error:
             LOG.warning("search %s failed: %s", search.id, error)
             self._end(search, "failed", error=str(error))
@@ -83,6 +90,7 @@ class Coordinator:
     def _run(self, search: Search, heartbeat: Heartbeat) -> str:
         checked = check(parse(search.request))
         recipe = load_recipe(checked.request.recipe)
+        recipe.check_search()
         problem = Problem.of(
             checked, references(checked.space, load_edition()), rungs=len(recipe.rungs), eta=recipe.eta
         )
