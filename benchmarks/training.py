@@ -93,7 +93,9 @@ def bare_stage(network: nn.Module, stage: Stage, scale: int, device: torch.devic
 
 def resident(stage: Stage, scale: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     """One random batch, again and again."""
-    lr = torch.rand(stage.batch, 3, stage.patch, stage.patch, device=device)
+    lr = torch.rand(stage.batch, 3, stage.patch, stage.patch, device=device).contiguous(
+        memory_format=torch.channels_last
+    )
     hr = torch.rand(stage.batch, 3, scale * stage.patch, scale * stage.patch, device=device)
     while True:
         yield lr, hr
@@ -155,7 +157,7 @@ def main() -> int:
     def network() -> nn.Module:
         built = build(architecture, form="training")
         start(built, architecture, 0)
-        return built.to(device).train()
+        return built.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload, no-any-return]
 
     with tempfile.TemporaryDirectory() as folder:
         crops = PngCrops(Path(folder), data, stage.patch)

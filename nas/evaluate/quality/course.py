@@ -110,8 +110,9 @@ class Course:
         with self.stage.applied(), self._randomness.own():
             for number in range(count):
                 cut = self._source.batch(drawn.crops[number])
-                lr_bchw, hr_bchw = map(self._laid_out, self._augmenter.changed(*cut, drawn, number))
-                losses.append(self.stage.train(lr_bchw, hr_bchw, self.step - self._first + number))
+                lr_bchw, hr_bchw = self._augmenter.changed(*cut, drawn, number)
+                laid_out = lr_bchw.contiguous(memory_format=torch.channels_last)
+                losses.append(self.stage.train(laid_out, hr_bchw, self.step - self._first + number))
         return losses
 
     def look(self) -> None:
