@@ -1,13 +1,14 @@
 """Patches a second of the trainer, beside the ceiling and beside a plain PyTorch DataLoader, in one run on one device.
 
-The ceiling is the same network and batch on random tensors that never leave the device: the faster of the recipe's own
-step, captured where the device can, and of the shortest loop that can be written. The loader decodes PNG files and
-crops them sample by sample in two workers. Windows of all alternate, and the ratios are medians over the rounds, so
-that a neighbour's load meets all of them.
+The ceiling is the same network, batch and recipe on random tensors that never leave the device: the faster of the
+trainer's own step, captured where the device can, and of the shortest loop that can be written. The loader decodes
+PNG files and crops them sample by sample in two workers. Windows of all alternate, and the ratios are medians over the
+rounds, so that a neighbour's load meets all of them.
 """
 
 import argparse
 import json
+import math
 import os
 import random
 import statistics
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from nas.evaluate.quality.data import ImageSet, load
@@ -63,9 +65,10 @@ class PngCrops(Dataset[tuple[Tensor, Tensor]]):
 
 
 def plain_training(network: nn.Module, stage: Stage, batches: Iterator[tuple[Tensor, Tensor]]) -> Window:
-    """The shortest training loop on ``batches``."""
+    """The shortest loop on ``batches`` that does what the stage asks for."""
     device = next(network.parameters()).device
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(stage.ema))  # type: ignore[no-untyped-call]
 
     def window(steps: int) -> None:
         for _ in range(steps):
@@ -73,7 +76,9 @@ def plain_training(network: nn.Module, stage: Stage, batches: Iterator[tuple[Ten
             loss = weigh(stage.loss, network(lr), hr)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), stage.grad_clip or math.inf)
             optimizer.step()
+            average.update_parameters(network)
         finish(device)
 
     return window
@@ -194,4 +199,6 @@ def report(system: str, device: torch.device, stage: Stage, rates: dict[str, lis
 
 
 if __name__ == "__main__":
+    if "OMP_WAIT_POLICY" not in os.environ:  # read before torch is imported; ``nas`` sets it as well
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"OMP_WAIT_POLICY": "passive"})
     sys.exit(main())
