@@ -1,7 +1,6 @@
 """``nas train``: one network by a recipe, and its PSNR."""
 
 import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
