@@ -69,7 +69,13 @@ class TensorRt(nn.Module):
 
 
 def compiled(network: nn.Module, *, backend: str = "inductor") -> nn.Module:
-    """The network through ``torch.compile``, with torch's own choice of when to compile for any size."""
+    """The network through ``torch.compile``, with torch's own choice of when to compile for any size.
+
+    What was compiled before is forgotten: torch counts all networks of one class together, and runs those beyond its
+    limit eagerly without a word.
+    """
+    torch.compiler.reset()
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
     return torch.compile(network, backend=backend)  # type: ignore[return-value]
 
 

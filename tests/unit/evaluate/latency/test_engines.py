@@ -90,6 +90,19 @@ def test_a_compiled_network_computes_the_same() -> None:
         assert torch.allclose(compiled(network, backend="eager")(image), network(image), atol=1e-6)
 
 
+def test_the_many_networks_of_one_process_are_all_compiled() -> None:
+    built: list[Any] = []
+
+    def backend(graph: Any, _: Any) -> Any:
+        built.append(graph)
+        return graph.forward
+
+    with torch.inference_mode():
+        for width in range(1, 12):
+            compiled(upscaler(width, 0).eval(), backend=backend)(torch.rand(1, 3, 4, 4))  # type: ignore[arg-type]
+    assert len(built) == 11
+
+
 def test_tensorrt_builds_an_engine_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
     class Library:
         built: list[tuple[int, ...]] = []  # noqa: RUF012
