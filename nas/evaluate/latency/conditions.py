@@ -16,7 +16,7 @@ LEAST_CLOCK = 0.97
 """Share of the session's median clock under which a pass is dropped."""
 
 MOST_DROPPED = 0.05
-"""Share of dropped passes above which a measurement is invalid; a single one never makes it so."""
+"""Share of dropped passes above which a measurement is invalid; a single one beside two that are kept never is."""
 
 _LEAST_HISTORY = 5
 """Passes seen before a clock can be called unusual."""
@@ -52,7 +52,7 @@ def drop_reason(before: Snapshot, after: Snapshot, usual_clock_mhz: float | None
 def invalid_reason(drops: list[str], kept: int) -> str:
     """Why a measurement with these dropped passes is no measurement, or empty."""
     passes = len(drops) + kept
-    if kept and (len(drops) <= 1 or len(drops) <= MOST_DROPPED * passes):
+    if not drops or (kept > 1 and (len(drops) == 1 or len(drops) <= MOST_DROPPED * passes)):
         return ""
     return f"{len(drops)} of {passes} passes were dropped, the last one because of: {drops[-1]}"
 

@@ -45,7 +45,8 @@ def test_the_throttled_trace_loses_its_three_throttled_samples() -> None:
 
 
 @pytest.mark.parametrize(
-    ("drops", "kept", "valid"), [(0, 6, True), (1, 6, True), (2, 30, False), (2, 38, True), (1, 0, False)]
+    ("drops", "kept", "valid"),
+    [(0, 6, True), (1, 6, True), (2, 30, False), (2, 38, True), (1, 1, False), (1, 0, False)],
 )
 def test_more_than_five_percent_of_drops_are_too_many(drops: int, kept: int, valid: bool) -> None:
     assert (invalid_reason(["hw_slowdown"] * drops, kept) == "") is valid
