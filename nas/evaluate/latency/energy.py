@@ -11,7 +11,7 @@ from nas.evaluate.latency.timers import Timer
 from nas.evaluate.latency.window import Rivals
 
 _BURST_S = 0.5
-"""Counters move every 20 to 100 ms, so a burst of this length is good to some percent."""
+"""Counters move every 20 to 100 ms, so a burst of this length is good to 4 to 20 percent."""
 
 
 def energy_of_image_mj(timer: Timer, rivals: Rivals, device: torch.device) -> float | Unavailable:
