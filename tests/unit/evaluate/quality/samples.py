@@ -56,9 +56,9 @@ def taught(lesson: Mapping[str, object]) -> Recipe:
     return recipe(stage(steps=2, distil=[lesson]), teachers=("big",))
 
 
-def spabs(conv: object = "conv") -> Architecture:
+def spabs(conv: object = "conv", activation: str = "silu") -> Architecture:
     """A network of two blocks of eight channels."""
-    body = [{"repeat": 2, "block": {"op": "spab", "conv": conv}}]
+    body = [{"repeat": 2, "block": {"op": "spab", "conv": conv, "activation": activation}}]
     tail = {"op": "pixelshuffle", "kernel": 3}
     return Architecture(
         {"language": 1, "scale": 4, "network": {"width": 8, "head": "conv", "body": body, "tail": tail}}

@@ -17,7 +17,7 @@ from nas.evaluate.quality import training
 from nas.evaluate.quality.data import ImageSet, load
 from nas.evaluate.quality.metrics import evaluate
 from nas.evaluate.quality.training import Trainer, TrainResult
-from tests.unit.evaluate.quality.samples import SmallNetwork, recipe, small_network, stage
+from tests.unit.evaluate.quality.samples import SmallNetwork, recipe, small_network, spabs, stage, started
 
 TWO_STAGES = recipe(
     stage(ema=0.9, schedule={"kind": "one_cycle"}),
@@ -311,6 +311,16 @@ def test_a_checkpoint_of_another_network_is_refused(photographs: ImageSet, tmp_p
     Trainer(small_network(), recipe(), photographs, checkpoint=path).run(1)
     with pytest.raises(RecipeError, match="another network"):
         Trainer(SmallNetwork(width=9), recipe(), photographs, checkpoint=path)
+
+
+def test_a_checkpoint_of_a_network_with_weights_of_the_same_shapes_is_refused(
+    photographs: ImageSet, tmp_path: Path
+) -> None:
+    path, (silu, gelu) = tmp_path / "checkpoint.pt", (spabs(activation=name) for name in ("silu", "gelu"))
+    Trainer(started(silu), recipe(), photographs, checkpoint=path).run(1)
+    assert Trainer(started(silu), recipe(), photographs, checkpoint=path).step == 1
+    with pytest.raises(RecipeError, match="another network"):
+        Trainer(started(gelu), recipe(), photographs, checkpoint=path)
 
 
 def test_a_network_of_another_scale_is_refused(photographs: ImageSet) -> None:
