@@ -16,6 +16,9 @@ from nas.evaluate.quality.selecting import layers
 MOST_PLACES = 32
 """Features larger than this are averaged down before places are compared; the comparison grows as its fourth power."""
 
+FAINT = 1e-3
+"""A feature shorter than this counts for less: at zero its direction is undefined, and the gradient knows no bound."""
+
 
 class Taps:
     """Results of a network's layers, taken while it runs.
@@ -114,5 +117,5 @@ def affinity(feature_bchw: Tensor) -> Tensor:
     """
     if max(feature_bchw.shape[2:]) > MOST_PLACES:
         feature_bchw = F.adaptive_avg_pool2d(feature_bchw, MOST_PLACES)
-    places = F.normalize(feature_bchw.flatten(2), dim=1)
+    places = F.normalize(feature_bchw.flatten(2), dim=1, eps=FAINT)
     return places.transpose(1, 2) @ places

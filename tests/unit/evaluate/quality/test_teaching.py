@@ -93,6 +93,14 @@ def test_affinity_is_the_cosine_between_places() -> None:
     assert found[1, 2, 19].item() == pytest.approx(torch.cosine_similarity(one, other, dim=0).item(), abs=1e-6)
 
 
+def test_a_place_without_a_feature_does_not_blow_up_the_gradient() -> None:
+    student, teacher = torch.rand(1, 4, 4, 4), torch.rand(1, 9, 4, 4)
+    student[:, :, 0, 0] = 0.0
+    distance(FeatureDistillation(layers=("x",)), student.requires_grad_(), teacher).backward()  # type: ignore[no-untyped-call]
+    assert student.grad is not None
+    assert student.grad.abs().max() < 1e3
+
+
 def test_affinity_compares_features_of_other_widths_and_spares_large_ones() -> None:
     features = FeatureDistillation(layers=("x",), weight=2.0)
     narrow, wide = torch.rand(1, 4, 6, 6), torch.rand(1, 9, 6, 6)
