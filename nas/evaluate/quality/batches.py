@@ -48,7 +48,9 @@ class CropSource:
                 f"No training photograph has {patch}x{patch} LR pixels; use larger ones or a smaller patch."
             )
         if resident is None:
-            resident = device.type != "cpu" and pairs.bytes <= data_memory.device_bytes(device)
+            # What an earlier stage or training left there is not copied twice, though less is free than it took.
+            fits = pairs.held_by(device) or pairs.bytes <= data_memory.device_bytes(device)
+            resident = device.type != "cpu" and fits
         cutter = _ResidentCutter if resident else _HostCutter
         self.device = device
         self._cutter = cutter(pairs, usable, patch, device)

@@ -56,6 +56,10 @@ class Pairs(tuple[Pair, ...]):
             self._residents[device] = Resident(hr, lr, (areas.cumsum(0) - areas).to(device), heights, widths)
         return self._residents[device]
 
+    def held_by(self, device: torch.device) -> bool:
+        """Whether the pairs are on ``device`` already."""
+        return device in self._residents
+
     @cached_property
     def _residents(self) -> dict[torch.device, Resident]:
         return {}

@@ -111,7 +111,9 @@ def test_a_device_that_holds_the_photographs_cuts_what_the_host_cuts(scale: int)
 
 def test_pixels_are_copied_to_a_device_once_for_all_stages() -> None:
     pairs = Pairs(PAIRS)
+    assert not pairs.held_by(CPU)
     assert pairs.resident(CPU) is pairs.resident(CPU)
+    assert pairs.held_by(CPU)
     assert pairs.bytes == sum(pair.hr.numel() + pair.lr.numel() for pair in PAIRS)
 
 
