@@ -1,5 +1,6 @@
 """Photographs as arrays: one file at a time, and where the embedded ones lie."""
 
+import struct
 import threading
 import warnings
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 MIN_SIDE_PIXELS = 48
 """A smaller photograph leaves nothing to train on or to compare once the border is cut."""
 
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Pillow.DecompressionBombError)
+"""What Pillow raises of a file that it cannot decode, or whose EXIF data it cannot."""
+
 _OPENING = threading.Lock()
 """Filters of warnings belong to the whole process; files are opened one at a time and decoded side by side."""
 
@@ -55,7 +59,7 @@ def attempt(path: Path, *, least: int = MIN_SIDE_PIXELS) -> Image | str:
         image = read(path)
     except FileNotFoundError:
         return "is missing"
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+    except UNREADABLE as error:
         return f"cannot be decoded ({type(error).__name__})"
     return image if min(image.shape[:2]) >= least else f"is smaller than {least} pixels"
 
@@ -65,7 +69,7 @@ def pixels(path: Path) -> int:
     try:
         with _open(path) as opened:
             return opened.width * opened.height
-    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError):
+    except UNREADABLE:
         return 0
 
 
@@ -76,7 +80,7 @@ def read(path: Path) -> Image:
     lies under it stays), and EXIF rotation is applied. Of an animation the first picture counts.
 
     Raises:
-        OSError, ValueError, SyntaxError: Pillow could not decode it.
+        UNREADABLE: Pillow could not decode it.
     """
     with _open(path) as opened:
         return np.array(_to_rgb(ImageOps.exif_transpose(opened)), dtype=np.uint8)

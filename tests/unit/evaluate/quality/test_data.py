@@ -95,10 +95,11 @@ def test_a_bad_file_is_named_and_skipped(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_text("not a picture")
     truncated = (tmp_path / "000.png").read_bytes()[:300]
     (tmp_path / "cut.png").write_bytes(truncated)
+    Pillow.new("RGB", (80, 60)).save(tmp_path / "exif.png", exif=b"II*\0")  # ends where an offset should follow
     Pillow.new("RGB", (200, 8)).save(tmp_path / "thin.png")
     data = load(tmp_path)
-    assert [skip.name for skip in data.skipped] == ["broken.png", "cut.png", "thin.png"]
-    assert "pixels" in data.skipped[2].reason
+    assert [skip.name for skip in data.skipped] == ["broken.png", "cut.png", "exif.png", "thin.png"]
+    assert "pixels" in data.skipped[3].reason
     assert len(data.train) + len(data.validation) == 4
 
 
