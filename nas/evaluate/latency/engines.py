@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -62,8 +63,13 @@ class TensorRt(nn.Module):
         if image.shape not in self._built:
             import torch_tensorrt
 
+            backends: Any = torch.backends
             self._built[image.shape] = torch_tensorrt.compile(
-                self.network, ir="dynamo", inputs=[image], enabled_precisions={image.dtype}
+                self.network,
+                ir="dynamo",
+                inputs=[image],
+                enabled_precisions={image.dtype},
+                disable_tf32=backends.cuda.matmul.fp32_precision != "tf32",  # its default is TF32, whatever torch's is
             )
         return self._built[image.shape](image)
 

@@ -108,12 +108,15 @@ def test_tensorrt_builds_an_engine_for_each_size(monkeypatch: pytest.MonkeyPatch
         built: list[tuple[int, ...]] = []  # noqa: RUF012
 
         @classmethod
-        def compile(cls, network: nn.Module, *, ir: str, inputs: list[Any], enabled_precisions: Any) -> nn.Module:
-            cls.built.append(tuple(inputs[0].shape))
+        def compile(cls, network: nn.Module, *, inputs: list[Any], disable_tf32: bool, **_: object) -> nn.Module:
+            cls.built.append((disable_tf32, *inputs[0].shape))
             return network
 
     monkeypatch.setitem(sys.modules, "torch_tensorrt", Library)
     runner = RUNNERS["tensorrt"](upscaler())
-    for size in ((4, 4), (4, 6), (4, 4)):
-        runner(torch.rand(1, 3, *size))
-    assert Library.built == [(1, 3, 4, 4), (1, 3, 4, 6)]
+    with Settings("fp32").applied():
+        for size in ((4, 4), (4, 6), (4, 4)):
+            runner(torch.rand(1, 3, *size))
+    with Settings("tf32").applied():
+        runner(torch.rand(1, 3, 8, 8))
+    assert Library.built == [(True, 1, 3, 4, 4), (True, 1, 3, 4, 6), (False, 1, 3, 8, 8)]
