@@ -101,7 +101,9 @@ class Measurer:
     def _exchange(self, job: Job, networks: bytes, lease: int | None) -> Answer:
         self._send(job, networks, lease)
         if not self._ours.poll(job.limit_s):
-            raise NetworkError(f"The network hung: no result after {job.limit_s:g} s, so its process was killed.")
+            raise NetworkError(
+                f"The network hung or is too slow: no result after {job.limit_s:g} s, so its process was killed."
+            )
         answer: Answer = json.loads(self._ours.recv_bytes())
         return answer
 

@@ -90,7 +90,8 @@ def _doubt(window: Window, windows: int) -> str:
     if window.short:
         return (
             f"Only {window.rounds} rounds fitted into the time, so the intervals hold the truth with a chance of "
-            f"{window.latency.interval.confidence:.0%}; measure again when the machine is quieter."
+            f"{window.latency.interval.confidence:.0%}; measure again when the machine is "
+            "quieter, or with smaller images."
         )
     if not window.void:
         return ""
