@@ -10,7 +10,7 @@ from torch.optim.swa_utils import update_bn
 from nas.evaluate.quality.data import ImageSet
 from nas.evaluate.quality.metrics import psnr_db as image_psnr_db
 from nas.evaluate.quality.metrics import quantise
-from nas.evaluate.quality.metrics_tiles import restore
+from nas.evaluate.quality.metrics_tiles import restore_where_it_fits
 
 State = dict[str, Tensor]
 
@@ -50,11 +50,15 @@ def refresh_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
 
 @torch.inference_mode()
 def psnr_db(network: nn.Module, data: ImageSet, device: torch.device) -> float:
-    """PSNR on the validation images as the challenge computes it; minus infinity where a value is not finite."""
+    """PSNR on the validation images as the challenge computes it; minus infinity where a value is not finite.
+
+    In tiles where memory demands it: a look must not end a training.
+    """
     network.eval()
     found = []
     for pair in data.validation:
-        restored = restore(network, pair.lr.to(device).permute(2, 0, 1)[None].float() / 255)[0]
+        lr_bchw = pair.lr.to(device).permute(2, 0, 1)[None].float() / 255
+        restored = restore_where_it_fits(network, lr_bchw, warn=lambda _: None)[0]
         if not bool(torch.isfinite(restored).all()):
             return -torch.inf
         found.append(image_psnr_db(quantise(restored), pair.hr, border=data.scale))

@@ -5,7 +5,9 @@ from torch import Tensor, nn
 from nas import build
 from nas.errors import MeasurementError
 from nas.evaluate.quality import metrics_tiles
+from nas.evaluate.quality.data import ImageSet
 from nas.evaluate.quality.metrics_tiles import Tiling, measure, restore, restore_where_it_fits
+from nas.evaluate.quality.results import psnr_db
 
 CPU = torch.device("cpu")
 PICTURE = torch.rand(1, 3, 150, 205, generator=torch.Generator().manual_seed(0))
@@ -87,6 +89,17 @@ def test_memory_decides_on_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said == ["worked in tiles of 128 with 0 LR pixels of overlap; the result is the same"]
     with pytest.raises(MeasurementError, match="64x64"):
         restore_where_it_fits(Full(100), PICTURE, warn=said.append)
+
+
+def test_a_look_in_between_survives_a_full_memory(photographs: ImageSet) -> None:
+    class Once(Full):
+        """Is out of memory the first time."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            room, self.pixels = self.pixels, 10**9
+            return Full(room)(x)
+
+    assert psnr_db(Once(1), photographs, CPU) == psnr_db(Full(10**9), photographs, CPU)
 
 
 def test_a_picture_too_large_for_a_cpu_is_never_tried_whole(monkeypatch: pytest.MonkeyPatch) -> None:
