@@ -90,10 +90,7 @@ def carry_out(order: Order) -> dict[str, Any]:
         with monitor.watching(trainer):
             result = trainer.run(order.steps)
         if result.diverged:
-            raise MeasurementError(
-                f"The training diverged after step {result.step}; {order.out / 'checkpoint.pt'} holds what was good. "
-                "Lower the recipe's learning rate."
-            )
+            raise MeasurementError(diverged(result.step, order.out / "checkpoint.pt"))
         shown.note("judging")
         with turn.shared():
             record = _record(order, trainer, result) | {"bicubic_psnr_db": floor}
@@ -103,6 +100,12 @@ def carry_out(order: Order) -> dict[str, Any]:
     _write_json(order.out / "architecture.json", architecture)
     _write_json(order.out / "model.json", {**record, "architecture": architecture})
     return record
+
+
+def diverged(step: int, checkpoint: Path) -> str:
+    """What is left of a training that went wrong, which is nothing before the first checkpoint."""
+    kept = f"{checkpoint} holds what was good" if checkpoint.exists() else "that was before its first checkpoint"
+    return f"The training diverged after step {step}; {kept}. Lower the recipe's learning rate."
 
 
 def _tell(shown: Bar) -> Any:
@@ -135,7 +138,7 @@ def _record(order: Order, trainer: Trainer, result: TrainResult) -> dict[str, An
         "steps": result.step,
         "loss": None if result.loss != result.loss else result.loss,
         "seconds": result.seconds,
-        "patches_per_second": result.patches_per_second,
+        "patches_per_second": result.patches_per_second or None,
         "weights": str(weights),
         "events": str(order.out / "events"),
         "notes": trainer.notes,

@@ -154,6 +154,24 @@ def test_a_teacher_is_given_by_name(nas: Nas, small: str, weights: str, tmp_path
         assert sentence in result.err
 
 
+WILD = """
+name: wild
+rungs: [9]
+stages:
+  - {steps: 9, patch: 16, batch: 2, loss: {l1: 1}, optimizer: {kind: adam, lr: 1e30}, schedule: {kind: constant}}
+"""
+
+
+def test_a_training_that_diverges_fails_and_says_what_is_left(nas: Nas, small: str, tmp_path: Path) -> None:
+    (tmp_path / "wild.yaml").write_text(WILD)
+    words = ["train", small, "--recipe", str(tmp_path / "wild.yaml"), "--device", "cpu", "--out", str(tmp_path)]
+    first = nas(*words)
+    assert (first.status, first.out) == (1, "")
+    assert "diverged after step 1; that was before its first checkpoint" in first.err
+    nas(*words, "--steps", "1")
+    assert f"{tmp_path / 'checkpoint.pt'} holds what was good" in nas(*words).err.replace("\n", "")
+
+
 PRUNED = """
 name: pruned
 rungs: [1]
