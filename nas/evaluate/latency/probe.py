@@ -18,20 +18,20 @@ def probe_mhz(device: torch.device) -> float:
     """Dependent steps a microsecond: cycles of the multiprocessors on CUDA, rounds of SHA-256 on the CPU.
 
     On CUDA this is the SM clock. On the CPU a round takes a fixed number of cycles, so the number is comparable on
-    one machine only. The best of three tries counts: others can make it slower, and nothing can make it faster.
+    one machine only. The shortest of three tries counts: others can make them longer, and nothing shorter.
     """
-    probe = _cuda_mhz if device.type == "cuda" else _cpu_mhz
-    return max(probe(device) for _ in range(_TRIES))
+    return _cuda_mhz(device) if device.type == "cuda" else max(_cpu_mhz() for _ in range(_TRIES))
 
 
-def _cpu_mhz(_: torch.device) -> float:
+def _cpu_mhz() -> float:
     begin = time.perf_counter()
     hashlib.sha256(_BLOCK)
     return len(_BLOCK) / (time.perf_counter() - begin) / 1e6
 
 
 def _cuda_mhz(device: torch.device) -> float:
-    short_ms, long_ms = (_spin_ms(device, cycles) for cycles in _CYCLES)
+    tries = [[_spin_ms(device, cycles) for cycles in _CYCLES] for _ in range(_TRIES)]
+    short_ms, long_ms = (min(spins) for spins in zip(*tries, strict=True))  # the very first spin also loads the kernel
     return (_CYCLES[1] - _CYCLES[0]) / ((long_ms - short_ms) * 1e3)
 
 

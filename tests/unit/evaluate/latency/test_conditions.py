@@ -72,6 +72,12 @@ def test_the_probe_of_the_processor_needs_no_privilege() -> None:
     assert probe_mhz(torch.device("cpu")) > 1.0
 
 
+def test_a_first_spin_that_takes_longer_does_not_make_the_clock_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    late_ms = iter([0.5])
+    monkeypatch.setattr("nas.evaluate.latency.probe._spin_ms", lambda _, cycles: cycles / 1e6 + next(late_ms, 0.0))
+    assert probe_mhz(torch.device("cuda")) == pytest.approx(1000.0)
+
+
 @pytest.mark.parametrize("code", sorted({v for k, v in vars(pynvml).items() if k.startswith("NVML_ERROR_")}))
 def test_no_error_of_the_driver_stops_a_measurement_or_becomes_a_zero(code: int) -> None:
     for library in (FakeNvml(errors={"*": code}), FakeNvml(init_error=code)):
