@@ -59,6 +59,12 @@ def test_the_device_and_its_software_change_the_key(changes: dict[str, Any]) -> 
     assert key(device=dataclasses.replace(cpu_record(), **changes)) != key()
 
 
+def test_the_version_of_the_measuring_code_changes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key()
+    monkeypatch.setattr("nas.evaluate.latency.measurement.CODE_VERSION", 99)
+    assert key() != before
+
+
 def test_what_passes_does_not_change_the_key() -> None:
     device = dataclasses.replace(cpu_record(), load=9.9, clock_mhz=unavailable("unsupported"), memory_used_mb=1.0)
     assert key(device=device) == key()
