@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from nas.errors import NasError, RequestError
+from nas.errors import MeasurementError, NasError, RequestError
 from nas.evaluate.fidelity.candidates import Candidate, Length
 from nas.evaluate.fidelity.report import report
 from nas.evaluate.quality.recipes import Recipe, load_recipe
@@ -119,11 +119,11 @@ def train_sample(
     """Train a sample of candidates to the end of a recipe, evenly spread over what the first rung says of them.
 
     Those that a search stopped early are in it, which keeps the comparison fair: the survivors alone were chosen by the
-    very order that is judged. What is in the store already is not trained again.
+    very order that is judged. What is in the store already is not trained again. One that diverges is left out: the
+    others still tell something.
 
     Raises:
         RequestError: No candidate has reached a rung.
-        MeasurementError: A training diverged.
     """
     with store.reading() as session:
         search = searches.get(session, search_id)
@@ -139,7 +139,10 @@ def train_sample(
         backend = _backend(search_id, documents, recipe, data=str(folder), seed=seed, device=device, scratch=scratch)
         for own, document in documents.items():
             told(number, seeds * len(documents), f"{own[:11]}, seed {seed}")
-            _train(store, backend, Architecture(document), recipe.name, seed)
+            try:
+                _train(store, backend, Architecture(document), recipe.name, seed)
+            except MeasurementError as error:
+                LOG.warning("%s, seed %d, is left out: %s", own[:11], seed, error)
             number += 1
 
 

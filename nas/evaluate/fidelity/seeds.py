@@ -24,7 +24,7 @@ def noise(table: Table) -> dict[str, Any] | None:
     Returns:
         ``seeds`` and ``networks``; ``sd_db``: of one network between seeds; ``paired_sd_db``: of the difference of two
         networks when both have the same seed; ``unpaired_sd_db``: when they do not; each with its interval;
-        ``ranks``: how well one seed's order agrees with another's, the most that any proxy can reach.
+        ``ranks``: how well one seed's order agrees with the others', more than which no proxy of one seed promises.
     """
     seeds, values = common(table)
     if values is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nas.errors import RequestError
+from nas.errors import MeasurementError, RequestError
 from nas.evaluate.fidelity.candidates import Candidate, Length
 from nas.requests import SearchRequest
 from nas.store import Store, fidelities, qualities, searches, trials
@@ -138,6 +138,26 @@ def test_a_sample_is_spread_over_the_first_rung_and_has_those_in_it_that_were_st
     known = [Candidate(str(n), 1, 1, psnr_db={Length(150, "demo"): {0: float(n)}}) for n in (3, 0, 4, 1, 2)]
     assert [one.hash for one in spread(known, 3)] == ["0", "2", "4"]
     assert [one.hash for one in spread(known, 99)] == ["0", "1", "2", "3", "4"]
+
+
+def test_one_of_a_sample_that_diverges_is_named_and_the_others_are_trained(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    from nas.evaluate.quality.recipes import load_recipe
+
+    search_id, tried = seed(store, count=3), list[str]()
+
+    def train(_: Store, __: object, one: Any, ___: str, ____: int) -> None:
+        tried.append(one.hash)
+        if len(tried) == 1:
+            raise MeasurementError("The training diverged after step 7.")
+
+    monkeypatch.setattr(fidelity, "_train", train)
+    fidelity.train_sample(
+        store, search_id, 3, lambda *_: None, recipe=load_recipe("demo"), seeds=1, device="cpu", scratch=tmp_path
+    )
+    assert len(tried) == 3
+    assert f"{tried[0][:11]}, seed 0, is left out: The training diverged after step 7." in caplog.text
 
 
 def test_a_sample_is_trained_once_and_becomes_the_truth(store: Store, tmp_path: Path) -> None:
