@@ -4,7 +4,7 @@ Each is trained with the interpolating start and, as an ablation, from random we
 given by --out; the same command goes on where it stopped, a training in progress included.
 
     python benchmarks/fidelity.py --data DIR --device cuda --out benchmarks/results/fidelity-h100.json
-    python benchmarks/fidelity.py --architectures 6 --rungs 100,400 --device cpu
+    python benchmarks/fidelity.py --architectures 8 --rungs 100,400 --device cpu
 """
 
 import argparse
@@ -149,8 +149,9 @@ class Study:
         steps = [mine[-1].step if mine else 0]
 
         def add(result: TrainResult) -> None:
-            losses.append(result.loss * (result.step - steps[-1]))
-            steps.append(result.step)
+            if not result.diverged:  # a loss that is no number times no steps is none, and JSON has no word for it
+                losses.append(result.loss * (result.step - steps[-1]))
+                steps.append(result.step)
 
         trainer = Trainer(
             self.network(one, started, seed),
