@@ -165,7 +165,7 @@ def _judges(entries: Sequence[_Entry]) -> set[str]:
     """By content, never by order or name, so that adding or renaming files moves no other photograph across.
 
     Only where a folder is so small that chance leaves one side empty, the photograph of the lowest (or highest)
-    digest goes there.
+    digest goes there; and where it has ``MOST_JUDGES`` already, an added one may take the place of one of them.
     """
     digests = sorted({entry.digest for entry in entries})
     judges = [digest for digest in digests if int(digest[-2:], 16) * VALIDATION_PART < 256] or digests[:1]
