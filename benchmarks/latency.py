@@ -110,7 +110,8 @@ def beside_a_trainer(name: str, options: argparse.Namespace) -> dict[str, Any]:
     trainer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert trainer.stdout is not None
     try:
-        trainer.stdout.readline()
+        if trainer.stdout.readline().strip() != "trains":
+            raise SystemExit("The trainer next door did not start, so nothing was measured beside it.")
         return screened(name, options)
     finally:
         trainer.kill()
@@ -163,7 +164,7 @@ def extras(options: argparse.Namespace) -> dict[str, Callable[[], dict[str, Any]
 
 def collect(options: argparse.Namespace) -> tuple[Done, bool]:
     """What is done, and whether all that the claims need is; steps that ``--out`` holds are not done again."""
-    done: Done = json.loads(options.out.read_text())["steps"] if options.out and options.out.exists() else {}
+    done = kept_before(options)
     core = steps(options)
     todo = core | ({step: work for step, work in extras(options).items() if step not in core} if options.extras else {})
     end = time.monotonic() + options.seconds
@@ -177,14 +178,30 @@ def collect(options: argparse.Namespace) -> tuple[Done, bool]:
     return done, all(step in done for step in core)
 
 
-def keep(options: argparse.Namespace, done: Done) -> None:
-    document = {
+def kept_before(options: argparse.Namespace) -> Done:
+    """The steps that ``--out`` holds; those of another device, command or number of threads are refused."""
+    if not (options.out and options.out.exists()):
+        return {}
+    document, now = json.loads(options.out.read_text()), heading(options)
+    if document["device"]["uuid"] != now["device"]["uuid"] or any(
+        document[k] != now[k] for k in ("command", "threads")
+    ):
+        raise SystemExit(f"{options.out} holds what another device or command found; name another file by --out.")
+    done: Done = document["steps"]
+    return done
+
+
+def heading(options: argparse.Namespace) -> dict[str, Any]:
+    return {
         "date": time.strftime("%Y-%m-%d"),
         "command": f"python benchmarks/latency.py --device {options.device}" + (" --quick" if options.quick else ""),
         "device": device_record(options.device).to_dict(),
         "threads": options.threads,
-        "steps": done,
     }
+
+
+def keep(options: argparse.Namespace, done: Done) -> None:
+    document = {**heading(options), "steps": done}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=1))
 
@@ -218,7 +235,8 @@ def figures(done: Done) -> dict[str, Any]:
     screens = {one.name: done[f"screen {one.name}"] for one in published if f"screen {one.name}" in done}
     disjoint = [(fast, slow) for fast, slow in itertools.permutations(screens, 2) if strict[fast][1] < strict[slow][0]]
     wrong = [pair for pair in disjoint if screens[pair[0]]["ratio"] >= screens[pair[1]]["ratio"]]
-    verdicts = [found["verdict"] for step, found in done.items() if step.startswith("a/a ")]
+    itself = [one for step, one in done.items() if step.startswith("a/a ") and one["status"] != "failed"]
+    verdicts = [one["verdict"] for one in itself]
     spreads = {name: (max(values) - min(values)) / median(values) for name, values in ratios.items()}
     middles = [median(values) for values in ratios.values()]
     loads = [one["load"] for found in done.values() for one in (found, *found.values()) if has_load(one)]
@@ -230,6 +248,7 @@ def figures(done: Done) -> dict[str, Any]:
         "pairs_apart": len(disjoint),
         "pairs_in_wrong_order": wrong,
         "trials": len(verdicts),
+        "trials_unstable": sum(one["status"] == "unstable" for one in itself),
         "cannot_tell": verdicts.count("cannot tell") / len(verdicts) if verdicts else None,
         "rank_correlation_with_table1": correlation(ranks(middles), ranks([o.table["runtime_ms"] for o in published])),
         "screen_seconds": median(one["seconds"] for one in screens.values()) if screens else None,
@@ -251,7 +270,8 @@ def table(found: dict[str, Any]) -> None:
         low, high = found["strict_intervals"][name]
         cells = "  ".join(f"{value:.4f}" for value in values)
         print(f"{name:<18}{found['screen_ratios'].get(name, float('nan')):>8.4f}  {low:.4f} to {high:.4f}  {cells}")
-    for name in ("median_spread", "pairs_apart", "pairs_in_wrong_order", "cannot_tell", "screen_seconds"):
+    names = ("median_spread", "pairs_apart", "pairs_in_wrong_order", "cannot_tell", "trials_unstable", "screen_seconds")
+    for name in names:
         print(f"{name:>28}  {found[name]}")
     print(f"{'rank_correlation_with_table1':>28}  {found['rank_correlation_with_table1']}")
 
