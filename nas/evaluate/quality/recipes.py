@@ -142,12 +142,18 @@ class Recipe(Part):
 
         Raises:
             RecipeError: a teacher's weights cannot be read.
+            UnknownNameError, LanguageError, RequestError: nor its recipe.
         """
         stages = [stage.model_dump(mode="json", exclude_defaults=True) for stage in self.stages]
         others = self.model_dump(mode="json", exclude_defaults=True, include={"teachers", "soup"})
         for teacher in others.get("teachers", {}).values():
             if "weights" in teacher:
                 teacher["weights"] = _digest(Path(teacher["weights"]))
+            if "recipe" in teacher:
+                learnt = load_recipe(teacher["recipe"]).stages
+                teacher["recipe"] = [stage.model_dump(mode="json", exclude_defaults=True) for stage in learnt]
+            if isinstance(teacher["architecture"], str) and Path(teacher["architecture"]).is_file():
+                teacher["architecture"] = _digest(Path(teacher["architecture"]))
         parts = ["recipe/1", stages, *([others] if others else [])]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -201,7 +207,7 @@ def _digest(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise RecipeError(f"The teacher's weights {str(path)!r} cannot be read ({error.strerror}).") from error
+        raise RecipeError(f"The teacher's file {str(path)!r} cannot be read ({error.strerror}).") from error
 
 
 def _validate(document: Any, name: str) -> Recipe:

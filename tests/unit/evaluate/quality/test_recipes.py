@@ -176,6 +176,16 @@ def test_the_hash_sees_teachers_by_the_content_of_their_weights(tmp_path: Path) 
         _ = _taught(weights=str(tmp_path / "missing")).hash
 
 
+@pytest.mark.parametrize("field", ["recipe", "architecture"])
+def test_the_hash_sees_teachers_by_the_content_of_other_files_too(field: str, tmp_path: Path) -> None:
+    hashes = []
+    for name, steps in (("a", 12), ("b", 12), ("c", 6)):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(_document(stages=[stage(steps=steps)], rungs=[steps])))
+        hashes.append(_taught(**{field: str(path)}).hash)
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
 def test_the_hash_sees_a_soup() -> None:
     two = [stage(steps=6), stage(steps=6)]
     assert recipe(*two, soup=[0, 1]).hash != recipe(*two).hash
