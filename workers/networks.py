@@ -24,7 +24,7 @@ from nas.networks import Network
 from workers.jobs import Job, Latency, Progress, Quality
 from workers.losses import LossSum
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Rises when a change of building, starting, training or judging changes the numbers that come out."""
 
 
