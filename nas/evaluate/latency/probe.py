@@ -30,8 +30,9 @@ def _cpu_mhz() -> float:
 
 
 def _cuda_mhz(device: torch.device) -> float:
-    tries = [[_spin_ms(device, cycles) for cycles in _CYCLES] for _ in range(_TRIES)]
-    short_ms, long_ms = (min(spins) for spins in zip(*tries, strict=True))  # the very first spin also loads the kernel
+    tries = [(_spin_ms(device, _CYCLES[0]), _spin_ms(device, _CYCLES[1])) for _ in range(_TRIES)]
+    short_ms = min(short for short, _ in tries)  # the very first spin also loads the kernel
+    long_ms = min(long for _, long in tries)
     return (_CYCLES[1] - _CYCLES[0]) / ((long_ms - short_ms) * 1e3)
 
 
