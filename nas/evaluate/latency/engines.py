@@ -80,8 +80,9 @@ def compiled(network: nn.Module, *, backend: str = "inductor") -> nn.Module:
     What was compiled before is forgotten: torch counts all networks of one class together, and runs those beyond its
     limit eagerly without a word.
     """
-    torch.compiler.reset()
-    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    dynamo: Any = torch._dynamo
+    dynamo.reset()
+    dynamo.config.fail_on_recompile_limit_hit = True
     return torch.compile(network, backend=backend)  # type: ignore[return-value]
 
 
