@@ -54,7 +54,7 @@ class Rrrb(MergingConv):
 
     def gate(self) -> Tensor:
         """Return the factor of each of the window's channels, or of all of them."""
-        return torch.ones(1).to(self.window.weight)
+        return self.window.weight.new_ones(1)
 
     def merged(self) -> Kernel:
         """Return the kernel that the branches merge into, differentiably."""
@@ -189,7 +189,7 @@ class SmallerWindows(PlainBranchConv):
         if self.groups == 1:
             return with_identity(total)
         weight, bias = total
-        return centred((weight, None), (torch.ones(len(weight), 1, 1, 1).to(weight), None))[0], bias
+        return centred((weight, None), (weight.new_ones(len(weight), 1, 1, 1), None))[0], bias
 
     def branches(self, x: Tensor) -> Tensor:
         """Return the sum of the branches on an input that is padded already."""

@@ -312,7 +312,9 @@ class Edbb(PlainBranchConv):
 def with_identity(window: Kernel) -> Kernel:
     """Return a kernel plus the identity."""
     weight, bias = window
-    return centred((weight, None), (torch.eye(len(weight)).to(weight)[:, :, None, None], None))[0], bias
+    # Made where it is used: a copy from the host in every step would wait, and cannot be captured in a CUDA graph.
+    unit = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
+    return centred((weight, None), (unit[:, :, None, None], None))[0], bias
 
 
 class ExpandedEcb(MergingConv):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas.errors import BuildError
 from nas.language import Architecture, load_architecture, load_space, system_names
@@ -225,6 +226,29 @@ def test_mean_and_gain_are_applied_and_the_mean_added_back() -> None:
 def test_a_padded_network_returns_the_size_of_its_image(mode: str) -> None:
     network = build(architecture(input={"pad": {"multiple": 8, "mode": mode}}))
     assert network(torch.rand(1, 3, 9, 3)).shape == (1, 3, 18, 6)
+
+
+class OnTheHost(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Names what makes a tensor on the host."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.device.type == "cpu":
+            self.found.append(str(func))
+        return result
+
+
+@pytest.mark.parametrize("system", ["EFDN", "JNU620", "SCMSR"])
+def test_a_network_that_is_trained_makes_nothing_on_the_host(system: str) -> None:
+    """A copy from there in every step would make the device wait, and cannot be captured in a CUDA graph."""
+    network = build(load_architecture(f"system:{system}"), form="training").to("meta")
+    with OnTheHost() as host:
+        network(torch.rand(1, 3, 40, 40, device="meta"))
+    assert not host.found
 
 
 def test_padding_mirrors_with_and_without_the_border() -> None:
