@@ -16,7 +16,8 @@ from nas.requests import MAXIMISED
 from nas.store import Architecture, Search, Trial, architectures, searches, trials
 
 Document = dict[str, Any]
-FIGURES = ("psnr_db", "latency_ms", "latency_interval", "latency_ratio", "latency_ratio_interval", "params", "flops")
+LATENCY = ("latency_ms", "latency_interval", "latency_ratio", "latency_ratio_interval", "latency_status")
+FIGURES = ("psnr_db", *LATENCY, "params", "flops")
 SCORES = ("score", "score_runtime", "score_params", "score_flops")
 
 

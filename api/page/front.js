@@ -43,7 +43,8 @@ function row(view, point) {
 function latencyCell(point) {
   const raw = point.latency_ms == null ? null : `Paired ratio × the baseline's latency. Measured in its own window: ${ms(point.latency_ms)} ms`;
   const note = point.latency_ratio == null ? null : h("small", {}, ` × ${fixed(3)(point.latency_ratio)}`);
-  return h("td", { "data-title": LATENCY }, h("span", { title: raw }, ms(point.latency_paired_ms), note));
+  const doubt = point.latency_status === "unstable" && h("small", {}, " unstable");
+  return h("td", { "data-title": LATENCY }, h("span", { title: raw }, ms(point.latency_paired_ms), note, doubt));
 }
 
 // What is asked for survives a redraw of the table: it is kept in the view, by hash.

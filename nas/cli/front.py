@@ -74,10 +74,11 @@ FIGURES = ("PSNR dB", "ms, paired", "95 %", "of baseline", "parameters", "FLOPs"
 def figures(one: dict[str, Any]) -> tuple[str | None, ...]:
     """The figures of one network, in the order of ``FIGURES``."""
     bounds = one.get("latency_paired_interval")
+    doubt = ", unstable" if one.get("latency_status") == "unstable" else ""
     return (
         fixed(one.get("psnr_db"), 3),
         fixed(one.get("latency_paired_ms"), 2),
-        f"{bounds[0]:.2f} to {bounds[1]:.2f}" if bounds else None,
+        f"{bounds[0]:.2f} to {bounds[1]:.2f}{doubt}" if bounds else None,
         fixed(one.get("latency_ratio"), 3),
         f"{one['params']:,}" if one.get("params") is not None else None,
         f"{one['flops'] / 1e9:.2f} G" if one.get("flops") is not None else None,

@@ -34,6 +34,7 @@ def test_latencies_are_compared_by_their_ratios_and_what_the_clock_said_is_kept(
     everything = [front["baseline"], *front["systems"], *front["points"], *board["rows"]]
     assert all(one["latency_paired_ms"] == pytest.approx(one["latency_ratio"] * BASELINE_MS) for one in everything)
     assert any(one["latency_ms"] > 1.3 * one["latency_paired_ms"] for one in front["points"])
+    assert {one["latency_status"] for one in front["points"]} == {"ok", "unstable"}
     low, high = front["points"][0]["latency_paired_interval"]
     assert low < front["points"][0]["latency_paired_ms"] < high
     assert report.paired({"latency_ms": 9.0}, BASELINE_MS)["latency_paired_ms"] is None

@@ -74,6 +74,7 @@ def test_the_front_table_gives_every_point_its_rank_here(nas: Nas, seeded: Seede
     assert "one paired baseline seed" in table
     assert all(point["hash"][:15] in table for point in points)
     assert table.count(f"of {points[0]['of']} here") == len(points)
+    assert table.count("unstable") == sum(point["latency_status"] == "unstable" for point in points) > 0
 
 
 def test_the_leaderboard_holds_the_published_systems(nas: Nas, seeded: Seeded) -> None:
