@@ -13,8 +13,11 @@ from safetensors.torch import save as to_safetensors
 from nas import networks
 from nas.errors import BuildError, MeasurementError
 from nas.evaluate.latency import Screen, device_record, lease
+from nas.evaluate.latency.device import resolve
 from nas.evaluate.latency.keeping import metrics_of
+from nas.evaluate.latency.shapes import in_small
 from nas.evaluate.quality.data import ImageSet, load
+from nas.evaluate.quality.data_sources import reduced_sizes
 from nas.evaluate.quality.metrics import bicubic_psnr_db, evaluate
 from nas.evaluate.quality.recipes import Recipe, load_recipe
 from nas.evaluate.quality.teachers import School
@@ -45,13 +48,19 @@ class SharedDevice:
 
 
 class Networks:
-    """See ``workers.jobs.Backend``. What it needs is read at first use: measuring needs no photographs."""
+    """See ``workers.jobs.Backend``. What it needs is read at first use: measuring needs photographs' sizes only."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._screen = Screen(job.device)
-        self._device = str(self._screen.plan.device)
+        device = resolve(job.device)
+        self._device = str(device)
+        self._kind = device.type
         self._lease = SharedDevice(device_record(self._device).uuid)
+
+    @cached_property
+    def _screen(self) -> Screen:
+        sizes = reduced_sizes(self._job.data, self._job.scale)
+        return Screen(self._device, sizes=in_small(sizes, self._kind))
 
     @cached_property
     def _recipe(self) -> Recipe:
@@ -112,6 +121,9 @@ class Networks:
         """
         losses, step = LossSum(progress, self._recipe.steps), self._job.rungs[rung]
         trainer = self._trainer(architecture, losses)
+        if trainer.step > step:  # another search, or another database's, left a longer training of the same here
+            self.forget(architecture)
+            trainer = self._trainer(architecture, losses)
         losses.begin(trainer.step)
         result = trainer.run(step)
         if result.diverged:

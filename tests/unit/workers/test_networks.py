@@ -1,0 +1,63 @@
+"""The backend that trains real networks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nas.evaluate.latency import Screen
+from nas.language import load_architecture
+from nas.language.reader import read_text
+from tests.tiny import RECIPE
+from tests.unit.evaluate.quality.samples import spabs
+from workers.jobs import Job
+from workers.networks import Networks
+
+EMSR = load_architecture("system:EMSR")
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    folder, rng = tmp_path / "photographs", np.random.default_rng(0)
+    folder.mkdir()
+    for number in range(3):
+        Image.fromarray(rng.integers(0, 255, (96, 96, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+def job(data: Path | str, scratch: Path) -> Job:
+    return Job(
+        database="",
+        search_id="s",
+        recipe=read_text(RECIPE, "tiny"),
+        data=str(data),
+        seed=0,
+        device="cpu",
+        scale=4,
+        baseline=EMSR.to_dict(),
+        rungs=(2, 4),
+        scratch=str(scratch),
+    )
+
+
+def test_latency_is_keyed_by_the_sizes_of_the_photographs(photographs: Path, tmp_path: Path) -> None:
+    network = spabs()
+    square, embedded = (Networks(job(data, tmp_path)).latency_key(network) for data in (photographs, "embedded"))
+    assert square == Screen("cpu", sizes=[(24, 24)] * 3).key(network.deployed_hash, EMSR.deployed_hash)
+    assert embedded == Screen("cpu", sizes=[(60, 90), (64, 96)]).key(network.deployed_hash, EMSR.deployed_hash)
+
+
+def test_a_longer_training_that_another_search_left_is_not_taken_for_a_rung(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAS_LEASE_DIR", str(tmp_path / "leases"))  # nobody who measures here is waited for
+
+    def backend(scratch: str) -> Networks:
+        return Networks(job(photographs, tmp_path / scratch))
+
+    expected = backend("fresh").quality(spabs(), 0, lambda _: None)
+    backend("used").quality(spabs(), 1, lambda _: None)
+    found = backend("used").quality(spabs(), 0, lambda _: None)
+    assert (found.step, found.record["from_step"]) == (2, 0)
+    assert found.psnr_db == expected.psnr_db
