@@ -67,6 +67,18 @@ def shrink(shapes: Sequence[Shape], longest_side: int) -> tuple[Shape, ...]:
     return tuple(Shape(round(s.height * factor), round(s.width * factor), s.count) for s in shapes)
 
 
+def in_small(sizes: Sequence[tuple[int, int]], kind: str) -> list[tuple[int, int]]:
+    """Sizes of a data set's images to measure on: as they are on a GPU, on a CPU none over ``CPU_LONGEST_SIDE``.
+
+    Args:
+        sizes: (height, width) of low-resolution images.
+        kind: ``cpu`` or ``cuda``.
+    """
+    if kind == "cuda" or max(map(max, sizes), default=0) <= CPU_LONGEST_SIDE:
+        return list(sizes)
+    return [(max(1, s.height), max(1, s.width)) for s in shrink(shapes_of(sizes), CPU_LONGEST_SIDE)]
+
+
 def merged(shapes: Sequence[Shape]) -> tuple[Shape, ...]:
     """Every size once, counted as often as it occurs, in the order of the first occurrence."""
     found: dict[tuple[int, int], int] = {}

@@ -11,12 +11,11 @@ import torch
 from nas.errors import DataError
 from nas.evaluate.quality import data_memory, data_shards, data_sources
 from nas.evaluate.quality.data_pairs import Pair, Pairs
-from nas.evaluate.quality.data_sources import Decoded, Part, Source
+from nas.evaluate.quality.data_sources import EMBEDDED, Decoded, Part, Source
 from nas.evaluate.quality.photographs import Skipped
 
 __all__ = ["EMBEDDED", "ImageSet", "Pair", "Pairs", "load"]
 
-EMBEDDED = "embedded"
 VALIDATION_PART = 10
 """One photograph in this many judges, where the data set brings no list."""
 

@@ -16,6 +16,7 @@ from nas.evaluate.quality.bicubic import Image, downscale
 from nas.evaluate.quality.photographs import SUFFIXES, Skipped
 
 VALIDATION_LIST = "validation.txt"
+EMBEDDED = "embedded"
 EMBEDDED_VALIDATION = frozenset({"coffee", "china"})
 MOST_THREADS = 8
 
@@ -116,6 +117,23 @@ def decode_all(sources: Sequence[Source], scale: int) -> Iterator[Decoded | Skip
 def decoded_bytes(sources: Iterable[Source], scale: int) -> int:
     """What all sources take once decoded, from the files' headers alone."""
     return sum(3 * pixels + 3 * pixels // scale**2 for pixels in (photographs.pixels(source.hr) for source in sources))
+
+
+def reduced_sizes(source: str | Path, scale: int) -> list[tuple[int, int]]:
+    """Height and width of the reductions to measure latency on, from the files' headers alone.
+
+    Those to judge by where the data set lists them, else all; what cannot be read is left to whoever decodes it.
+
+    Raises:
+        DataError: the folder does not exist, or holds no readable photograph.
+    """
+    sources = embedded() if source == EMBEDDED else folder(Path(source), scale)
+    judges = [item for item in sources if item.part == "validation"] or sources
+    sizes = [photographs.size(item.hr) for item in judges]
+    found = [(height // scale, width // scale) for height, width in sizes if min(height, width) >= scale]
+    if not found:
+        raise DataError(f"Data folder {str(source)!r} holds no readable photograph to measure latency by.")
+    return found
 
 
 def _challenge(path: Path, scale: int) -> list[Source]:

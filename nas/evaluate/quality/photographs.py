@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from PIL import ExifTags, ImageOps
 from PIL import Image as Pillow
-from PIL import ImageOps
 
 from nas.errors import DataError
 from nas.evaluate.quality.bicubic import Image
@@ -28,6 +28,9 @@ EMBEDDED = {
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 MIN_SIDE_PIXELS = 48
 """A smaller photograph leaves nothing to train on or to compare once the border is cut."""
+
+SIDEWAYS = range(5, 9)
+"""EXIF orientations of pictures whose rows are stored as columns."""
 
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Pillow.DecompressionBombError)
 """What Pillow raises of a file that it cannot decode, or whose EXIF data it cannot."""
@@ -66,11 +69,18 @@ def attempt(path: Path, *, least: int = MIN_SIDE_PIXELS) -> Image | str:
 
 def pixels(path: Path) -> int:
     """Pixels of a picture by its header; 0 where it cannot be read."""
+    height, width = size(path)
+    return height * width
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Height and width of a picture, upright, by its header; (0, 0) where it cannot be read."""
     try:
         with _open(path) as opened:
-            return opened.width * opened.height
+            lies = opened.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+            return (opened.width, opened.height) if lies else (opened.height, opened.width)
     except UNREADABLE:
-        return 0
+        return 0, 0
 
 
 def read(path: Path) -> Image:

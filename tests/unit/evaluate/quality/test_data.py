@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags
 from PIL import Image as Pillow
 
 from nas.errors import DataError
 from nas.evaluate.quality.bicubic import Image, downscale
 from nas.evaluate.quality.data import ImageSet, load
+from nas.evaluate.quality.data_sources import reduced_sizes
 
 
 def _write(folder: Path, count: int, *, start: int = 0, suffix: str = "png") -> None:
@@ -263,3 +265,16 @@ def test_the_fingerprint_sees_given_reductions(tmp_path: Path) -> None:
     path = tmp_path / "DIV2K_LSDIR_valid_LR" / "0001x4.png"
     _picture(path, 7, height=12, width=15)
     assert load(tmp_path).fingerprint != before
+
+
+def test_sizes_of_reductions_come_from_headers_upright_and_of_judges_where_listed(
+    tmp_path: Path,
+) -> None:
+    for name, (width, height), orientation in (("a.jpg", (100, 61), 6), ("b.jpg", (80, 50), 1)):
+        exif = Pillow.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        Pillow.new("RGB", (width, height)).save(tmp_path / name, exif=exif)
+    assert reduced_sizes(tmp_path, 4) == [(25, 15), (12, 20)]
+    (tmp_path / "validation.txt").write_text("b.jpg\n", encoding="utf-8")
+    assert reduced_sizes(tmp_path, 4) == [(12, 20)]
+    assert reduced_sizes("embedded", 4) == [(100, 150), (106, 160)]
