@@ -8,6 +8,7 @@ import pytest
 
 from nas.errors import MeasurementError, RequestError
 from nas.evaluate.fidelity.candidates import Candidate, Length
+from nas.evaluate.quality.recipes import load_recipe
 from nas.requests import SearchRequest
 from nas.store import Store, fidelities, qualities, searches, trials
 from tests.seeding import sample, start_search
@@ -15,7 +16,7 @@ from workers import fidelity
 from workers.coordinator import Coordinator, Settings
 from workers.fidelity import conclude, spread, write
 
-STEPS = (150, 600)
+STEPS = load_recipe("demo").rungs
 """Rungs of recipe `demo`, which the searches of the tests have."""
 
 
@@ -30,7 +31,6 @@ def seed(store: Store, *, count: int = 10, fingerprint: str = "f") -> str:
     from dataclasses import asdict
 
     from nas.costing import cost
-    from nas.evaluate.quality.recipes import load_recipe
     from nas.store import architectures
 
     claim = start_search(store, count=count)
@@ -70,7 +70,7 @@ def test_the_report_is_made_of_rungs_and_rows_and_kept(store: Store) -> None:
     conclude(store, search_id)
     with store.reading() as session:
         document = fidelities.get(session, search_id).document
-    assert document["truth"] == {"step": 600, "recipe": "demo", "networks": 5}
+    assert document["truth"] == {"step": STEPS[1], "recipe": "demo", "networks": 5}
     assert [one["networks"] for one in document["rungs"]] == [5]
     assert document["rungs"][0]["why_not"].startswith("too few to say: 5")
     sums = [[run["loss_sum"] for run in one["runs"]] for one in document["candidates"]]
@@ -78,13 +78,11 @@ def test_the_report_is_made_of_rungs_and_rows_and_kept(store: Store) -> None:
 
 
 def test_trainings_with_other_seeds_join_those_on_other_photographs_do_not(store: Store) -> None:
-    from nas.evaluate.quality.recipes import load_recipe
-
     search_id = seed(store)
     with store.session() as session:
         for one in sample(10):
-            put(session, one.hash, load_recipe("demo").hash, "f", 1, 150, 23.0)
-            put(session, one.hash, load_recipe("demo").hash, "other", 2, 150, 9.0)
+            put(session, one.hash, load_recipe("demo").hash, "f", 1, STEPS[0], 23.0)
+            put(session, one.hash, load_recipe("demo").hash, "other", 2, STEPS[0], 9.0)
     document = write(store, search_id)
     assert [found["seeds"] for found in document["noise"]] == [[0, 1]]
 
@@ -113,8 +111,6 @@ def test_a_worker_writes_the_report_before_its_search_ends(
 
 
 def test_without_candidates_there_is_nothing_to_train(store: Store, tmp_path: Path) -> None:
-    from nas.evaluate.quality.recipes import load_recipe
-
     search_id, recipe = start_search(store).id, load_recipe("demo")
     with pytest.raises(RequestError, match="No candidate"):
         fidelity.train_sample(
@@ -143,8 +139,6 @@ def test_a_sample_is_spread_over_the_first_rung_and_has_those_in_it_that_were_st
 def test_one_of_a_sample_that_diverges_is_named_and_the_others_are_trained(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    from nas.evaluate.quality.recipes import load_recipe
-
     search_id, tried = seed(store, count=3), list[str]()
 
     def train(_: Store, __: object, one: Any, ___: str, ____: int) -> None:
@@ -166,7 +160,6 @@ def test_a_sample_is_trained_once_and_becomes_the_truth(
     import numpy as np
     from PIL import Image
 
-    from nas.evaluate.quality.recipes import load_recipe
     from nas.language.reader import read_text
     from nas.store import datasets
     from tests.tiny import RECIPE
