@@ -11,6 +11,7 @@ from nas.errors import MeasurementError
 from nas.evaluate.quality.bicubic import upscale
 from nas.evaluate.quality.data import ImageSet, Pair
 from nas.evaluate.quality.metrics_tiles import Warn, measure, restore, restore_where_it_fits, sentence
+from nas.evaluate.quality.precision import Precision
 
 WINDOW, DEVIATION = 11, 1.5
 STABILISERS = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -37,7 +38,7 @@ def evaluate(
     tile: int | None = None,
     warn: Warn = lambda _: None,
 ) -> Quality:
-    """Run ``network`` on every validation image in eval mode; its mode is restored afterwards.
+    """Run ``network`` on every validation image in eval mode and true fp32; its mode is restored afterwards.
 
     Images are restored whole, and in tiles only where memory demands it. What a network draws at random is seeded, so
     the same network always gives the same figures.
@@ -67,7 +68,8 @@ def evaluate(
                 return restore(network, lr_bchw, tiling=tiling)[0]
             return restore_where_it_fits(network, lr_bchw, warn=said.add)[0]
 
-        return judge(data, lambda pair: to_uint8(_finite(restored(pair), pair.name)))
+        with Precision("fp32", target).applied():
+            return judge(data, lambda pair: to_uint8(_finite(restored(pair), pair.name)))
     finally:
         network.train(was_training)
         for words in sorted(said):

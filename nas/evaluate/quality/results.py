@@ -11,6 +11,7 @@ from nas.evaluate.quality.data import ImageSet
 from nas.evaluate.quality.metrics import psnr_db as image_psnr_db
 from nas.evaluate.quality.metrics import quantise
 from nas.evaluate.quality.metrics_tiles import restore_where_it_fits
+from nas.evaluate.quality.precision import Precision
 
 State = dict[str, Tensor]
 
@@ -58,7 +59,8 @@ def psnr_db(network: nn.Module, data: ImageSet, device: torch.device) -> float:
     found = []
     for pair in data.validation:
         lr_bchw = pair.lr.to(device).permute(2, 0, 1)[None].float() / 255
-        restored = restore_where_it_fits(network, lr_bchw, warn=lambda _: None)[0]
+        with Precision("fp32", device).applied():
+            restored = restore_where_it_fits(network, lr_bchw, warn=lambda _: None)[0]
         if not bool(torch.isfinite(restored).all()):
             return -torch.inf
         found.append(image_psnr_db(quantise(restored), pair.hr, border=data.scale))

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from nas.errors import MeasurementError
 from nas.evaluate.quality.bicubic import upscale
 from nas.evaluate.quality.data import load
 from nas.evaluate.quality.metrics import bicubic_psnr_db, bicubic_quality, evaluate, psnr_db, quantise, ssim
+from nas.evaluate.quality.results import psnr_db as look
 
 EMBEDDED = load("embedded")
+BACKENDS: Any = torch.backends
 
 
 class Nearest(nn.Module):
@@ -137,3 +140,24 @@ def test_forced_tiles_give_the_same_figures_and_are_told_of() -> None:
     said: list[str] = []
     assert evaluate(Nearest(), EMBEDDED, tile=48, warn=said.append) == evaluate(Nearest(), EMBEDDED)
     assert said == ["worked in tiles of 48 with 0 LR pixels of overlap; the result is the same"]
+
+
+class Noting(Nearest):
+    """Notes how convolutions would multiply on a GPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.products = BACKENDS.cudnn.conv.fp32_precision
+        return super().forward(x)
+
+
+def test_networks_are_judged_in_true_fp32_whatever_the_process_is_set_to() -> None:
+    switch = BACKENDS.cudnn.conv
+    network, before = Noting(), switch.fp32_precision
+    try:
+        switch.fp32_precision = "tf32"
+        evaluate(network, EMBEDDED)
+        judged = network.products
+        look(network, EMBEDDED, torch.device("cpu"))
+        assert (judged, network.products, switch.fp32_precision) == ("ieee", "ieee", "tf32")
+    finally:
+        switch.fp32_precision = before
