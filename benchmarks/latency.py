@@ -1,6 +1,6 @@
 """Can a latency be repeated, and does the cheap protocol order systems as the careful one does?
 
-Strict: every repeat is one fresh process that measures all systems in a seeded order, each beside the baseline. Screen
+Strict: every repeat is one fresh process that measures all systems in seeded orders, each beside the baseline. Screen
 and A/A: the resident process that a search uses. Every step is kept in ``--out`` when it is done, the most important
 first, so that a second call goes on where the first one stopped. ``--markdown`` prints what a file holds, for
 docs/latency.md, and measures nothing.
@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import correlation, median
+from statistics import correlation, geometric_mean, median
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -28,14 +28,15 @@ from nas.evaluate.latency.child import here
 from nas.evaluate.latency.plan import Plan
 from nas.evaluate.latency.report import of_processes
 from nas.evaluate.latency.shapes import area_quantiles
-from nas.evaluate.latency.statistics import Estimate, Interval
+from nas.evaluate.latency.statistics import Estimate, Interval, factor_of_mean
 from nas.evaluate.latency.window import Window, calmest
 from nas.language import load_architecture
 from nas.networks import build
 from nas.published import System, systems
 
 MOST_RANK = 11
-SHAPES = 12
+SHAPES = 6
+PASSES = 4
 MOST_SPREAD = {"cpu": 0.02, "cuda": 0.01}
 MOST_SECONDS = {"cpu": 1200.0, "cuda": 600.0}
 MOST_SCREEN_S = {"cpu": float("inf"), "cuda": 4.0}
@@ -61,28 +62,50 @@ def network(name: str) -> torch.nn.Module:
 
 
 def repeat(seed: int, names: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
-    """All systems once in this process, in the order of the seed: ratio and interval of each."""
+    """All systems in this process, in several passes in orders of the seed: ratio and interval of each.
+
+    Every pass builds its networks anew, and the passes of a system lie minutes apart: what a machine does for half a
+    minute, and where a network happens to lie in memory, meets one pass and not the whole repeat.
+    """
     plan = Plan(options.device, sizes=None, settings=settings(options), threads=options.threads)
     plan.shapes = area_quantiles(plan.shapes, SHAPES)
-    rule = StopRule(relative_width=0.0025, cap_s=options.strict_s)
+    rule = StopRule(relative_width=0.0025, cap_s=options.strict_s / options.passes)
     job = plan.job("window", limit_s=600.0, rule=rule)
-    found: dict[str, Any] = {}
+    draws, passes = random.Random(seed), dict[str, list[dict[str, Any]]]()
     with plan.lease():
-        for name in random.Random(seed).sample(names, len(names)):
-            answer = here(job, [network(name), network(BASELINE)])
-            windows = [Window(**each) for each in answer["windows"]]
-            best = calmest(windows)
-            found[name] = {
-                "ratio": best.ratio.value,
-                "interval": [best.ratio.interval.low, best.ratio.interval.high],
-                "latency_ms": best.latency.value,
-                "rounds": best.rounds,
-                "voided": sum(window.void for window in windows),
-                "cpu_share": answer["cpu_share"],
-                "load": os.getloadavg()[0],
-            }
-            print(f"  {name} {best.ratio.value:.4f} (load {found[name]['load']:.1f})", file=sys.stderr)
-    return found
+        for _ in range(options.passes):
+            for name in draws.sample(names, len(names)):
+                answer = here(job, [network(name), network(BASELINE)])
+                passes.setdefault(name, []).append(one_pass(answer))
+                print(f"  {name} {passes[name][-1]['ratio']:.4f} (load {os.getloadavg()[0]:.1f})", file=sys.stderr)
+    return {name: of_passes(found) for name, found in passes.items()}
+
+
+def one_pass(answer: dict[str, Any]) -> dict[str, Any]:
+    """The calmest window of a pass."""
+    windows = [Window(**each) for each in answer["windows"]]
+    best = calmest(windows)
+    return {
+        "ratio": best.ratio.value,
+        "latency_ms": best.latency.value,
+        "rounds": best.rounds,
+        "voided": sum(window.void for window in windows),
+        "cpu_share": answer["cpu_share"],
+        "load": os.getloadavg()[0],
+    }
+
+
+def of_passes(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A system's geometric mean over passes, and Student's interval of it in logarithms."""
+    ratios = [one["ratio"] for one in found]
+    middle, factor = geometric_mean(ratios), factor_of_mean(ratios)
+    return {
+        "ratio": middle,
+        "interval": [middle / factor, middle * factor],
+        "latency_ms": median(one["latency_ms"] for one in found),
+        "load": max(one["load"] for one in found),
+        "passes": list(found),
+    }
 
 
 def settings(options: argparse.Namespace) -> Settings:
@@ -321,6 +344,7 @@ def parsed() -> argparse.Namespace:
     kind = "cuda" if options.device.startswith("cuda") else "cpu"
     options.threads = options.threads or (1 if kind == "cpu" else None)
     options.repeats, options.trials = (2, 3) if options.quick else (3, 40)
+    options.passes = 2 if options.quick else PASSES
     full_s = {"cpu": (10.0, 2.0), "cuda": (3.0, 1.0)}[kind]
     options.strict_s, options.screen_s = (1.0, 0.5) if options.quick else full_s
     options.seconds = 50.0 if options.quick else MOST_SECONDS[kind] - 30.0
