@@ -57,14 +57,14 @@ def sizes(folder: Path) -> list[tuple[int, int]]:
     Raises:
         DataError: there is none.
     """
-    from PIL import Image, UnidentifiedImageError
+    from nas.evaluate.quality.photographs import size
 
     found: list[tuple[int, int]] = []
     for file in sorted(folder.iterdir()) if folder.is_dir() else []:
-        try:
-            with Image.open(file) as picture:
-                found.append((picture.height, picture.width))
-        except (UnidentifiedImageError, IsADirectoryError):
+        sides = size(file)
+        if min(sides) > 0:
+            found.append(sides)
+        else:
             say(f"Left out {file.name}: it is no picture.")
     if not found:
         raise DataError(f"The folder {str(folder)!r} holds no readable picture; give one of PNG, JPEG or WebP files.")

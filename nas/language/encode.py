@@ -132,6 +132,6 @@ def find_assignment(document: Document, graph: Graph) -> dict[str, Value] | None
             if expander.graph().hash == graph.hash:
                 return dict(expander.settler.assignment)
         except (LanguageError, _Mismatch):
-            pass
+            pass  # this trail leads elsewhere or nowhere: back up and try the next
         if not trail.back_up(compare.blamed()):
             return None

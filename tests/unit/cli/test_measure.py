@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import ExifTags, Image
 from torch import nn
 
+from nas.cli.measuring import sizes
 from nas.errors import BuildError, NasError
 from nas.evaluate.latency import Measurement, Settings, Shape
 from nas.evaluate.latency.device import cpu_record
@@ -144,3 +147,14 @@ def test_a_prediction_is_refused_while_too_little_was_measured(nas: Nas, table: 
     result = nas("predict", SLOW)
     assert (result.status, result.out) == (1, "")
     assert "needs 30 networks measured with this very setup; the store holds 1." in result.err
+
+
+def test_sizes_of_pictures_are_upright_and_other_files_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (30, 20)).save(tmp_path / "turned.jpg", exif=exif)
+    (tmp_path / "words.png").write_text("no picture", encoding="utf-8")
+    assert sizes(tmp_path) == [(30, 20)]
+    assert "Left out words.png" in capsys.readouterr().err

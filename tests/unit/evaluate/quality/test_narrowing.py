@@ -137,4 +137,5 @@ def test_patches_too_small_for_an_op_are_refused_before_anything_runs(photograph
 
 
 def test_other_networks_take_any_patch(photographs: ImageSet) -> None:
-    Trainer(started(spabs()), recipe(stage(patch=2, steps=1)), photographs).run()
+    result = Trainer(started(spabs()), recipe(stage(patch=2, steps=1)), photographs).run()
+    assert (result.step, result.diverged) == (1, False)
