@@ -71,7 +71,7 @@ def test_a_quiet_device_gives_no_reason_to_drop_a_pass() -> None:
     conditions = conditions_of(CUDA)
     before, after = conditions.snapshot(), conditions.snapshot()
     assert before.clock_mhz
-    assert "foreign" not in drop_reason(before, after, None)
+    assert "foreign" not in drop_reason(before, after, own_processes=before.processes)
 
 
 def test_events_time_the_device_and_the_host_only_enqueues() -> None:

@@ -21,6 +21,9 @@ MOST_DROPPED = 0.05
 _LEAST_HISTORY = 5
 """Passes seen before a clock can be called unusual."""
 
+POWER_CAP = "sw_power_cap"
+"""Event reason of a card at its power limit. A heavy network brings it there by itself, so its clock is no fault."""
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -31,20 +34,25 @@ class Snapshot:
     processes: int | None = None
 
 
-def drop_reason(before: Snapshot, after: Snapshot, usual_clock_mhz: float | None) -> str:
+def drop_reason(
+    before: Snapshot, after: Snapshot, *, usual_clock_mhz: float | None = None, own_processes: int | None = None
+) -> str:
     """Why the pass between two snapshots is worthless, or empty.
 
     Args:
         before: Just before the pass; its clock may be that of an idle device and is not judged.
         after: Just after.
         usual_clock_mhz: Median clock of the session, None while it is unknown.
+        own_processes: Processes that may be on the device, None while their number is unknown.
     """
     slowdowns = sorted({r for s in (before, after) for r in s.event_reasons if r in SLOWDOWNS})
     if slowdowns:
         return ", ".join(slowdowns)
-    if before.processes is not None and after.processes is not None and after.processes > before.processes:
-        return f"foreign process: {after.processes} processes on the device after {before.processes} before"
-    if after.clock_mhz and usual_clock_mhz and after.clock_mhz < LEAST_CLOCK * usual_clock_mhz:
+    seen = max((s.processes for s in (before, after) if s.processes is not None), default=None)
+    if seen is not None and own_processes is not None and seen > own_processes:
+        return f"foreign process: {seen} processes on the device, {own_processes} at the window's start"
+    slow = after.clock_mhz and usual_clock_mhz and after.clock_mhz < LEAST_CLOCK * usual_clock_mhz
+    if slow and POWER_CAP not in after.event_reasons:
         return f"clock {after.clock_mhz:.0f} MHz under {LEAST_CLOCK:.0%} of the session's {usual_clock_mhz:.0f} MHz"
     return ""
 
@@ -63,14 +71,25 @@ class Conditions:
     def __init__(self, read: Callable[[], Snapshot]) -> None:
         self.snapshot = read
         self._clocks_mhz: list[float] = []
+        self._processes: int | None = None
+
+    def begin(self) -> None:
+        """The next snapshot shows who may be on the device, such as a trainer that has paused; nobody may join them."""
+        self._processes = None
 
     def judge(self, before: Snapshot) -> str:
         """Why the pass that began at ``before`` and ends now is worthless, or empty."""
         after = self.snapshot()
         usual = statistics.median(self._clocks_mhz) if len(self._clocks_mhz) >= _LEAST_HISTORY else None
-        if after.clock_mhz:
+        own = _fewest(self._processes, before.processes)
+        self._processes = _fewest(own, after.processes)  # who comes in the place of one that left is foreign too
+        if after.clock_mhz and POWER_CAP not in after.event_reasons:
             self._clocks_mhz.append(after.clock_mhz)
-        return drop_reason(before, after, usual)
+        return drop_reason(before, after, usual_clock_mhz=usual, own_processes=own)
+
+
+def _fewest(*counts: int | None) -> int | None:
+    return min((count for count in counts if count is not None), default=None)
 
 
 @cache

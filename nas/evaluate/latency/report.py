@@ -9,7 +9,7 @@ from nas.evaluate.latency.job import Answer
 from nas.evaluate.latency.measurement import Bounds, Measurement
 from nas.evaluate.latency.readings import number, unavailable, why_not
 from nas.evaluate.latency.statistics import Estimate
-from nas.evaluate.latency.window import MOST_WINDOWS, Rows, Window, calmest
+from nas.evaluate.latency.window import Rows, Window, calmest
 
 _NOT_MEASURED = unavailable("unsupported: the protocol does not measure it")
 
@@ -21,7 +21,7 @@ def with_window(facts: Measurement, windows: Sequence[Window]) -> Measurement:
     """The measurement with the numbers of its windows; all void, the calmest one counts and the result is unstable."""
     best = calmest(windows)
     before, after = best.halves_ms
-    doubt = _doubt(best, len(windows))
+    doubt = _doubt(windows)
     return replace(
         facts,
         status="unstable" if doubt else "ok",
@@ -41,7 +41,7 @@ def with_window(facts: Measurement, windows: Sequence[Window]) -> Measurement:
         voided=sum(window.void for window in windows),
         rounds=best.rounds,
         stopped=best.stopped,
-        drops=tuple(reason for window in windows for reason in window.drops),
+        drops=drops(windows),
         host_ms=statistics.weighted_median(best.host_ms, best.weights).value,
         samples_ms={"candidate": frozen(best.candidate_ms), "baseline": frozen(best.baseline_ms)},
     )
@@ -75,6 +75,11 @@ def _launch_bound(measured: Measurement, replay_ms: float) -> bool:
     return measured.latency_ms is not None and measured.latency_ms > LAUNCH_BOUND * replay_ms
 
 
+def drops(windows: Sequence[Window]) -> tuple[str, ...]:
+    """Why rounds of these windows were dropped, one reason for each."""
+    return tuple(reason for window in windows for reason in window.drops)
+
+
 def bounds(estimate: Estimate) -> Bounds:
     """Low and high of an estimate."""
     return estimate.interval.low, estimate.interval.high
@@ -85,8 +90,9 @@ def frozen(rows: Rows) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in rows)
 
 
-def _doubt(window: Window, windows: int) -> str:
-    """Why the numbers of a window cannot be relied on, or empty."""
+def _doubt(windows: Sequence[Window]) -> str:
+    """Why the numbers of the calmest of some windows cannot be relied on, or empty."""
+    window, valid = calmest(windows), sum(not window.invalid for window in windows)
     if window.short:
         return (
             f"Only {window.rounds} rounds fitted into the time, so the intervals hold the truth with a chance of "
@@ -95,23 +101,34 @@ def _doubt(window: Window, windows: int) -> str:
         )
     if not window.void:
         return ""
+    where = f"each of {valid} windows" if valid > 1 else "the only window that counts"
     return (
-        f"The baseline drifted in each of {windows} windows, in the calmest by {window.drift:+.1%} "
+        f"The baseline drifted in {where}, in the calmest by {window.drift:+.1%} "
         f"where {window.drift_limit:.1%} are allowed; measure again when the machine is quieter."
     )
 
 
-def with_processes(facts: Measurement, windows: Sequence[Window], *, voided: int) -> Measurement:
-    """The measurement of several fresh processes: samples pooled, intervals that hold for any process."""
+def _most_doubtful(processes: Sequence[Sequence[Window]]) -> tuple[Window, str]:
+    """The calmest window of the process that can be relied on least, and why it cannot, or empty."""
+    calm = [(calmest(series), _doubt(series)) for series in processes]
+    return max(calm, key=lambda each: (each[0].short, each[0].void, abs(each[0].drift)))
+
+
+def with_processes(facts: Measurement, processes: Sequence[Sequence[Window]]) -> Measurement:
+    """The measurement of several fresh processes: samples pooled, intervals that hold for any process.
+
+    Args:
+        facts: The measurement so far.
+        processes: The windows of each, at least one of them valid.
+    """
+    windows = [calmest(series) for series in processes]
     pooled = Window(
         windows[0].weights,
         candidate_ms=_pooled([window.candidate_ms for window in windows]),
         baseline_ms=_pooled([window.baseline_ms for window in windows]),
         host_ms=_pooled([window.host_ms for window in windows]),
-        drops=[reason for window in windows for reason in window.drops],
     )
-    worst = max(windows, key=lambda window: (window.short, window.void, abs(window.drift)))
-    doubt = _doubt(worst, MOST_WINDOWS)
+    worst, doubt = _most_doubtful(processes)
     ratios = tuple(window.ratio.value for window in windows)
     return replace(
         with_window(facts, [pooled]),
@@ -123,7 +140,8 @@ def with_processes(facts: Measurement, windows: Sequence[Window], *, voided: int
         drift=worst.drift,
         drift_limit=worst.drift_limit,
         noise=worst.noise,
-        voided=voided,
+        voided=sum(window.void for series in processes for window in series),
+        drops=tuple(reason for series in processes for reason in drops(series)),
         rounds=sum(window.rounds for window in windows),
         stopped=worst.stopped,
         runs_ms=tuple(window.latency.value for window in windows),

@@ -10,11 +10,11 @@ from nas.evaluate.latency.measurement import Measurement
 from nas.evaluate.latency.plan import LeaseOf, Plan
 from nas.evaluate.latency.process import ask_resident
 from nas.evaluate.latency.protocol import Progress, silent
-from nas.evaluate.latency.report import with_answer, with_window
+from nas.evaluate.latency.report import drops, with_answer, with_window
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import area_quantiles
 from nas.evaluate.latency.statistics import StopRule
-from nas.evaluate.latency.window import Window
+from nas.evaluate.latency.window import Window, none_valid
 
 LIMIT_S = 120.0
 
@@ -67,8 +67,8 @@ class Screen:
         def work(facts: Measurement, held: int | None) -> Measurement:
             answer = self._ask(job, [network, baseline], held)
             windows = [Window(**each) for each in answer["windows"]]
-            if invalid := windows[-1].invalid:
-                return replace(facts, reason=invalid, drops=tuple(windows[-1].drops))
+            if invalid := none_valid(windows):
+                return replace(facts, reason=invalid, drops=drops(windows))
             return with_answer(with_window(facts, windows), answer)
 
         found = self.plan.measured(self.id, work)

@@ -11,11 +11,11 @@ from nas.evaluate.latency.measurement import Measurement
 from nas.evaluate.latency.plan import LeaseOf, Plan
 from nas.evaluate.latency.process import ask_fresh
 from nas.evaluate.latency.protocol import Progress, silent
-from nas.evaluate.latency.report import with_answer, with_processes
+from nas.evaluate.latency.report import drops, with_answer, with_processes
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import merged
 from nas.evaluate.latency.statistics import StopRule
-from nas.evaluate.latency.window import Window, calmest
+from nas.evaluate.latency.window import Window, none_valid
 
 PROCESSES = 3
 STRICT_RULE = StopRule(relative_width=0.0025, cap_s=60.0)
@@ -71,12 +71,11 @@ class Strict:
             answers = []
             for seed in range(PROCESSES):
                 windows, answer = self._process(seed, (network, baseline), held)
-                if invalid := windows[-1].invalid:
-                    return replace(facts, reason=invalid, drops=tuple(windows[-1].drops))
+                if invalid := none_valid(windows):
+                    return replace(facts, reason=invalid, drops=drops(windows))
                 answers.append((windows, answer))
                 progress(seed + 1, PROCESSES)
-            voided = sum(window.void for windows, _ in answers for window in windows)
-            found = with_processes(facts, [calmest(windows) for windows, _ in answers], voided=voided)
+            found = with_processes(facts, [windows for windows, _ in answers])
             return with_answer(found, answers[0][1], last=answers[-1][1])
 
         return self.plan.measured(self.id, work)

@@ -21,7 +21,7 @@ from nas.evaluate.latency.statistics import Estimate, StopRule
 from nas.evaluate.latency.timers import Sample, Timer
 
 MOST_WINDOWS = 3
-"""Windows whose baseline drifted before the result is called unstable."""
+"""Windows whose baseline drifted, or that lost too many rounds, before the result is unstable or there is none."""
 
 _LONGEST_BACKOFF_S = 1.0
 
@@ -146,13 +146,17 @@ def run_window(timer: Timer, rivals: Rivals, rule: StopRule, conditions: Conditi
 
 
 def windows_until_calm(timer: Timer, rivals: Rivals, rule: StopRule, conditions: Conditions) -> list[Window]:
-    """Windows until one is not void, at most three; an invalid one ends the series."""
+    """Windows until one is neither void nor invalid, at most three: a neighbour's few seconds cost no measurement.
+
+    Who was on the device before the first window may be there in all of them, and nobody else.
+    """
     windows: list[Window] = []
+    conditions.begin()
     with _no_garbage_collection():
         while len(windows) < MOST_WINDOWS:
             window = run_window(timer, rivals, rule, conditions)
             windows.append(window)
-            if window.invalid or not window.void:
+            if not window.invalid and not window.void:
                 break
     return windows
 
@@ -168,9 +172,19 @@ def _no_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
+def none_valid(windows: Sequence[Window]) -> str:
+    """Why not one of some windows is a measurement, which is the last one's reason, or empty."""
+    return windows[-1].invalid if all(window.invalid for window in windows) else ""
+
+
 def calmest(windows: Sequence[Window]) -> Window:
-    """The window to report: one that is not void, else the one that drifted least."""
-    return min(windows, key=lambda window: (window.void, abs(window.drift)))
+    """The window to report, one of the valid ones: one that is not void, else the one that drifted least.
+
+    Raises:
+        ValueError: There is no valid one; see ``none_valid``.
+    """
+    valid = (window for window in windows if not window.invalid)
+    return min(valid, key=lambda window: (window.void, abs(window.drift)))
 
 
 def _round(timer: Timer, rivals: Rivals, *, candidate_first: bool) -> list[tuple[Sample, Sample]]:

@@ -13,11 +13,11 @@ GOOD = Snapshot(clock_mhz=1755.0, event_reasons=("sw_power_cap",), processes=1)
 
 
 def test_good_conditions_drop_nothing() -> None:
-    assert drop_reason(GOOD, GOOD, 1755.0) == ""
+    assert drop_reason(GOOD, GOOD, usual_clock_mhz=1755.0, own_processes=1) == ""
 
 
 def test_what_is_unknown_drops_nothing() -> None:
-    assert drop_reason(Snapshot(), Snapshot(), None) == ""
+    assert drop_reason(Snapshot(), Snapshot()) == ""
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,38 @@ def test_what_is_unknown_drops_nothing() -> None:
     ],
 )
 def test_bad_conditions_drop_a_pass(after: Snapshot, reason: str) -> None:
-    assert drop_reason(GOOD, after, 1755.0).startswith(reason)
+    assert drop_reason(GOOD, after, usual_clock_mhz=1755.0, own_processes=1).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("counts", "dropped"),
+    [
+        ([1, 1, 1, 2, 2, 2, 2, 2], [False, True, True, True]),
+        ([1, 1, 1, 2, 1, 1, 1, 1], [False, True, False, False]),
+        ([2, 2, 2, 2, 2, 1, 1, 1], [False, False, False, False]),
+        ([2, 2, 2, 1, 1, 2, 2, 2], [False, False, True, True]),
+        ([1, 1, 2, 1, 1, 1, 1, 1], [False, True, False, False]),
+        ([None, None, 2, 2, None, 3, 2, 2], [False, False, True, False]),
+    ],
+    ids=["stays", "goes again", "leaves", "comes in the place of another", "is there for half a pass", "unknown"],
+)
+def test_a_foreign_process_costs_every_pass_that_it_is_there(counts: list[int | None], dropped: list[bool]) -> None:
+    seen = iter(counts)
+    conditions = Conditions(lambda: Snapshot(processes=next(seen)))
+    assert [bool(conditions.judge(conditions.snapshot())) for _ in range(4)] == dropped
+
+
+def test_who_is_there_when_measuring_begins_may_stay() -> None:
+    seen = iter([1, 1, 2, 2, 2, 2])
+    conditions = Conditions(lambda: Snapshot(processes=next(seen)))
+    assert not conditions.judge(conditions.snapshot())
+    assert conditions.judge(conditions.snapshot())
+    conditions.begin()
+    assert not conditions.judge(conditions.snapshot())
 
 
 def test_the_clock_of_an_idle_device_before_a_pass_is_not_judged() -> None:
-    assert drop_reason(Snapshot(clock_mhz=210.0), GOOD, 1755.0) == ""
+    assert drop_reason(Snapshot(clock_mhz=210.0), GOOD, usual_clock_mhz=1755.0) == ""
 
 
 def test_the_throttled_trace_loses_its_three_throttled_samples() -> None:
@@ -42,6 +69,16 @@ def test_the_throttled_trace_loses_its_three_throttled_samples() -> None:
     conditions = Conditions(lambda: Snapshot(clock_mhz=float(next(clocks))))
     kept = [ms for ms, _ in traces.THROTTLED if not conditions.judge(Snapshot())]
     assert kept == [ms for ms, clock in traces.THROTTLED if clock > 1500]
+
+
+@pytest.mark.parametrize(("reasons", "dropped"), [(0x4, False), (0x0, True), (0x4 | 0x80, True)])
+def test_a_network_that_brings_the_card_to_its_power_limit_can_be_measured(reasons: int, dropped: bool) -> None:
+    found = [Gpu("GPU-1", FakeNvml())] * 6
+    heavy = FakeNvml(reasons=reasons, answers={"nvmlDeviceGetClockInfo": 1400})
+    conditions = Conditions(lambda: gpu_snapshot(found.pop() if found else Gpu("GPU-1", heavy), pytest.fail))
+    light = [conditions.judge(Snapshot()) for _ in range(6)]
+    assert light == [""] * 6
+    assert [bool(conditions.judge(Snapshot())) for _ in range(5)] == [dropped] * 5
 
 
 @pytest.mark.parametrize(

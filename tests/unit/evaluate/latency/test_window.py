@@ -9,7 +9,7 @@ from nas.evaluate.latency import window as windows
 from nas.evaluate.latency.conditions import Conditions, Snapshot
 from nas.evaluate.latency.statistics import StopRule
 from nas.evaluate.latency.timers import Sample
-from nas.evaluate.latency.window import Rivals, Window, run_window
+from nas.evaluate.latency.window import Rivals, Window, calmest, none_valid, run_window, windows_until_calm
 
 CANDIDATE, BASELINE = nn.Identity(), nn.ReLU()
 RULE = StopRule(least_rounds=6, cap_s=60.0, most_rounds=40)
@@ -87,6 +87,40 @@ def test_conditions_that_stay_bad_end_at_the_cap() -> None:
     conditions = Conditions(lambda: Snapshot(event_reasons=("hw_slowdown",)))
     window = run_window(Script(lambda _: 1.0), rivals(), StopRule(cap_s=0.0), conditions)
     assert (window.rounds, window.stopped, window.drops) == (0, "time", ["hw_slowdown"])
+
+
+class Neighbour:
+    """Snapshots in which a foreign process is there from one reading to another."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._readings, self._there = count(), range(first, last + 1)
+
+    def __call__(self) -> Snapshot:
+        return Snapshot(processes=2 if next(self._readings) in self._there else 1)
+
+
+def series(neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch) -> list[Window]:
+    monkeypatch.setattr(windows, "_LONGEST_BACKOFF_S", 0.0)
+    monkeypatch.setattr(windows.time, "sleep", lambda _: None)  # type: ignore[attr-defined]
+    clock = count(0.0, 0.1)
+    monkeypatch.setattr(windows.time, "monotonic", lambda: next(clock))  # type: ignore[attr-defined]
+    return windows_until_calm(Script(lambda _: 1.0), rivals(), StopRule(cap_s=2.0), Conditions(neighbour))
+
+
+def test_a_neighbour_that_goes_again_costs_a_window_and_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = series(Neighbour(5, 47), monkeypatch)
+    assert [bool(window.invalid) for window in found] == [True, False]
+    assert none_valid(found) == ""
+    assert calmest(found) is found[1]
+    assert (found[1].rounds, found[1].stopped) == (6, "precise")
+
+
+def test_a_neighbour_that_stays_ends_every_window_and_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = series(Neighbour(5, 10_000), monkeypatch)
+    assert [window.stopped for window in found] == ["time"] * 3
+    assert [window.rounds for window in found] == [2, 0, 0]
+    assert none_valid(found) == found[2].invalid
+    assert found[2].invalid.endswith("foreign process: 2 processes on the device, 1 at the window's start")
 
 
 def test_rows_seen_in_another_order_come_back_in_the_order_of_the_shapes() -> None:
