@@ -225,6 +225,23 @@ class DeviceView(Answer):
     last_measured_at: datetime | None
 
 
+class ChangeView(Answer):
+    """How a latency differs from that of the session before with the very same key."""
+
+    since: datetime
+    measurement: int
+    """The earlier one."""
+    ratio: float
+    """Relative change of the ratio to the baseline; positive when it became slower."""
+    latency: float
+    """The same of the latency in ms, in which a device that was slower on that day shows too."""
+    verdict: Literal["faster", "slower", "cannot tell"]
+    """By the intervals of the ratios."""
+    drifted: bool
+    """Whether those intervals do not overlap."""
+    text: str
+
+
 class MeasurementView(Answer):
     """One measurement of one network on one device; every measurement is kept."""
 
@@ -241,7 +258,9 @@ class MeasurementView(Answer):
     ratio: float | None
     """To the baseline's latency in the same window."""
     record: Document
-    """Intervals, drift, drops, settings, shapes, the device before and after."""
+    """Intervals, drift, drops, settings, shapes, the baseline, the device before and after."""
+    change: ChangeView | None = None
+    """From the newest sound measurement of its key before it; null for the first, and for one that is not sound."""
     created_at: datetime
 
 

@@ -12,7 +12,8 @@ from nas.costing import cost
 from nas.errors import UnknownNameError
 from nas.language import Architecture, load_architecture, system_names
 from nas.requests import located
-from nas.store import architectures, measurements, qualities
+from nas.store import Measurement, architectures, changes, measurements, qualities
+from nas.store.changes import Change
 
 _SYSTEM, _HASH = "system:", "a1:"
 
@@ -48,16 +49,22 @@ def get(session: Session, architecture_hash: str) -> ArchitectureView:
     """
     row = architectures.get(session, architecture_hash)
     measured = measurements.of_architecture(session, row.deployed_hash)
+    changed = changes.of(session, measured)
     trained = qualities.of_architecture(session, row.hash)
     return ArchitectureView(
         hash=row.hash,
         deployed_hash=row.deployed_hash,
         document=row.document,
         cost=row.cost,
-        measurements=[{"id": one.id, "status": one.status, **one.record} for one in measured],
+        measurements=[_measured(one, changed.get(one.id)) for one in measured],
         qualities=[{"step": one.step, "seed": one.seed, "psnr_db": one.psnr_db, **one.record} for one in trained],
         created_at=row.created_at,
     )
+
+
+def _measured(row: Measurement, change: Change | None) -> dict[str, Any]:
+    told = None if change is None else change.to_dict()
+    return {"id": row.id, "key": row.key, "status": row.status, "change": told, **row.record}
 
 
 def as_yaml(session: Session, architecture_hash: str) -> str:

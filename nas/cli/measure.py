@@ -85,7 +85,7 @@ def comment(entries: "list[Entry]") -> None:
         if one.reason:
             say(f"{one.name}: {one.reason}")
         if one.change is not None and one.change.drifted:
-            say(f"{one.name}: {one.change.sentence()}.")
+            say(f"{one.name}: {one.change.text}.")
     cached = sum(one.cached for one in entries)
     if cached:
         say(f"{cached} of {len(entries)} answered from the store; --fresh measures again.")

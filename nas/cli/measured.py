@@ -9,9 +9,10 @@ from nas import networks
 from nas.costing import counts
 from nas.errors import NasError
 from nas.evaluate.latency import LatencyProtocol, Measurement
-from nas.evaluate.latency.keeping import Change, change, columns_of, measurement_of
+from nas.evaluate.latency.keeping import columns_of, measurement_of
 from nas.language import Architecture, load_architecture
-from nas.store import Store, architectures, measurements
+from nas.store import Store, architectures, changes, measurements
+from nas.store.changes import Change
 
 if TYPE_CHECKING:
     from nas.store import Measurement as Row
@@ -102,11 +103,8 @@ class Bench:
     def _entry(self, name: str, architecture: Architecture, row: "Row", *, cached: bool) -> Entry:
         found = measurement_of(row.record, row.samples)
         with self._store.reading() as session:
-            before = [one for one in measurements.history(session, row.key) if one.id < row.id and one.status == "ok"]
-        changed = None
-        if before and row.status == "ok":
-            changed = change(found, measurement_of(before[-1].record), before[-1].created_at)
-        return Entry(name, architecture, found, found.reason, row.id, cached, changed)
+            change = changes.of(session, [row]).get(row.id)
+        return Entry(name, architecture, found, found.reason, row.id, cached, change)
 
 
 def best_of(entries: Sequence[Entry]) -> Entry | None:

@@ -7,6 +7,7 @@ modules named here inside ``with store.session() as session:`` (or ``reading()``
 from nas.store import (
     architectures,
     blobs,
+    changes,
     datasets,
     events,
     exports,
@@ -54,6 +55,7 @@ __all__ = [
     "Worker",
     "architectures",
     "blobs",
+    "changes",
     "datasets",
     "events",
     "exports",

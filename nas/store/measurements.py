@@ -97,6 +97,7 @@ def of_architecture(session: Session, deployed_hash: str) -> Sequence[Measuremen
 def page(
     session: Session,
     *,
+    key: str | None = None,
     device_uuid: str | None = None,
     protocol: str | None = None,
     deployed_hash: str | None = None,
@@ -110,6 +111,7 @@ def page(
     """
     query = select(Measurement).order_by(Measurement.id.desc()).limit(limit + 1)
     wanted = {
+        Measurement.key: key,
         Measurement.device_uuid: device_uuid,
         Measurement.protocol: protocol,
         Measurement.deployed_hash: deployed_hash,

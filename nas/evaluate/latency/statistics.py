@@ -1,4 +1,4 @@
-"""What a list of timings says: the median and its interval, drift, noise, and verdicts. Plain numbers only."""
+"""What a list of timings says: the median and its interval, drift, noise. Plain numbers only."""
 
 import itertools
 import math
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from statistics import median, stdev
 from typing import Literal
 
-Verdict = Literal["faster", "slower", "cannot tell"]
-
-PROCESS_OFFSET = 0.004
-"""How far two processes that time one network differ for no reason, relative; intervals inside one process miss it."""
+from nas.verdicts import Verdict as Verdict
+from nas.verdicts import verdict as verdict
 
 LEAST_SAMPLES = 6
 """Samples without which the median has no 95 % interval."""
@@ -173,21 +171,6 @@ def noise_of_halves(samples: Sequence[Sequence[float]]) -> float:
 def drift_limit(noise_of_halves: float) -> float:
     """Largest drift between the two halves of a window that is not a drift: max(1 %, three times the A/A noise)."""
     return max(LEAST_DRIFT, 3.0 * noise_of_halves)
-
-
-def verdict(candidate: tuple[float, float], other: tuple[float, float], *, offset: float = PROCESS_OFFSET) -> Verdict:
-    """Is the candidate faster or slower than the other, or do their intervals overlap?
-
-    Args:
-        candidate: Low and high of its ratio to the baseline (or of its latency).
-        other: The same of what it is compared with; ``(1.0, 1.0)`` is the baseline itself.
-        offset: What two processes differ by for no reason, relative; each interval is widened by half of it.
-    """
-    if candidate[1] * (1.0 + offset / 2.0) < other[0] * (1.0 - offset / 2.0):
-        return "faster"
-    if candidate[0] * (1.0 - offset / 2.0) > other[1] * (1.0 + offset / 2.0):
-        return "slower"
-    return "cannot tell"
 
 
 @dataclass(frozen=True)

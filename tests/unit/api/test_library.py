@@ -5,7 +5,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from nas.language import load_space
-from nas.store import Store, datasets, measurements
+from nas.store import Store, architectures, datasets, measurements
 from tests.seeding import DEVICE, Seeded
 
 DOCUMENT = """
@@ -95,20 +95,20 @@ def test_devices_are_those_of_living_workers_and_those_something_was_measured_on
     assert before["first_measured_at"] == before["last_measured_at"] is not None
 
 
-def measure(url: str, device_uuid: str) -> int:
+def measure(url: str, device_uuid: str, ratio: float = 0.5, *, deployed_hash: str = "a1:network", **record: Any) -> int:
     """Put a measurement into the store."""
     with Store(url) as store, store.session() as session:
         row = measurements.add(
             session,
             "key",
             setup="setup",
-            deployed_hash="a1:network",
+            deployed_hash=deployed_hash,
             device_uuid=device_uuid,
             protocol="screen/1",
             status="ok",
             latency_ms=9.75,
-            ratio=0.5,
-            record={"device": {"name": "a card"}, "samples_ms": {"candidate": [[9.7, 9.8]]}},
+            ratio=ratio,
+            record={"device": {"name": "a card"}, "samples_ms": {"candidate": [[9.7, 9.8]]}, **record},
         )
         return row.id
 
@@ -122,3 +122,30 @@ def test_a_measurement_is_served_with_its_samples_and_listed_without(client: Tes
     assert client.get("/v1/measurements", params={"protocol": "strict/1"}).json()["items"] == []
     assert client.get(f"/v1/measurements/{number}").json() == {**listed, "samples": {"candidate": [[9.7, 9.8]]}}
     assert [client.get(f"/v1/measurements/{name}").status_code for name in (99, 2**70, "x")] == [404, 404, 422]
+
+
+def test_the_history_of_a_key_is_listed_with_what_changed(client: TestClient, url: str) -> None:
+    first, second = (measure(url, "GPU-1", ratio, ratio_interval=[ratio, ratio]) for ratio in (0.5, 0.6))
+    newer, older = client.get("/v1/measurements", params={"key": "key"}).json()["items"]
+    assert (older["id"], older["change"]) == (first, None)
+    assert newer["change"] == {
+        "since": older["created_at"],
+        "measurement": first,
+        "ratio": pytest.approx(0.2),
+        "latency": 0.0,
+        "verdict": "slower",
+        "drifted": True,
+        "text": newer["change"]["text"],
+    }
+    assert "20.0% slower than on 20" in newer["change"]["text"]
+    assert client.get(f"/v1/measurements/{second}").json()["change"] == newer["change"]
+    assert client.get("/v1/measurements", params={"key": "another"}).json()["items"] == []
+
+
+def test_an_architecture_shows_what_changed_of_its_latency(client: TestClient, url: str, seeded: Seeded) -> None:
+    with Store(url) as store, store.session() as session:
+        network = architectures.get(session, seeded.hashes[0]).deployed_hash
+    for ratio in (0.5, 0.6):
+        measure(url, "GPU-1", ratio, deployed_hash=network)
+    shown = client.get(f"/v1/architectures/{seeded.hashes[0]}").json()["measurements"]
+    assert [one["change"] and one["change"]["ratio"] for one in shown] == [None, pytest.approx(0.2)]

@@ -7,7 +7,7 @@ from sqlalchemy import MetaData, Table, insert, select
 from sqlalchemy.exc import InvalidRequestError
 
 from nas.errors import NotFoundError, RequestError
-from nas.store import Measurement, Store, architectures, measurements, migrations
+from nas.store import Measurement, Store, architectures, changes, measurements, migrations
 from nas.store.engine import connect
 from tests.unit.store.test_results import Tree
 
@@ -140,3 +140,35 @@ def test_going_back_keeps_the_newest_of_each_key(of_before: str) -> None:
     engine.dispose()
     assert [tuple(row)[:2] for row in rows] == [("first", 0.3), ("later", 0.25)]
     assert '"samples_ms":{"candidate":[[9.7,9.8]]}' in rows[0].record
+
+
+def test_a_change_is_told_from_the_newest_sound_one_before(store: Store) -> None:
+    sessions = [
+        ("key", "ok", 0.5, 10.0),
+        ("other", "ok", 0.9, 18.0),
+        ("key", "unstable", 0.7, 14.0),
+        ("key", "ok", 0.509, 10.5),
+        ("key", "ok", 0.51, 10.4),
+        ("key", "failed", None, None),
+    ]
+    rows = []
+    for key, status, ratio, latency_ms in sessions:
+        bounds = None if ratio is None else [ratio * 0.999, ratio * 1.001]
+        record = {"ratio_interval": bounds}
+        rows.append(measure(store, key, status=status, ratio=ratio, latency_ms=latency_ms, record=record))
+    with store.reading() as session:
+        found = changes.of(session, measurements.page(session).items)
+        assert set(found) == {rows[3].id, rows[4].id}
+        drifted, same = found[rows[3].id], found[rows[4].id]
+        assert [row.id for row in measurements.page(session, key="key", limit=2).items] == [rows[5].id, rows[4].id]
+    assert (drifted.measurement, drifted.since) == (rows[0].id, rows[0].created_at)
+    assert [drifted.ratio, drifted.latency] == pytest.approx([0.018, 0.05])
+    assert (drifted.verdict, drifted.drifted, same.verdict, same.drifted) == ("slower", True, "cannot tell", False)
+    assert "1.8% slower than on 20" in drifted.text
+    assert "intervals overlap" in same.text
+
+
+def test_rows_without_intervals_tell_a_change_but_no_verdict(store: Store) -> None:
+    _, second = measure(store, ratio=0.5), measure(store, ratio=1.0)
+    with store.reading() as session:
+        assert changes.of(session, [second])[second.id].verdict == "cannot tell"
