@@ -14,6 +14,7 @@ from torch import Tensor
 from nas.errors import DataError
 from nas.evaluate.quality import data_memory
 from nas.evaluate.quality.data_pairs import Pair, Pairs, Resident
+from nas.evaluate.quality.turns import Point, undisturbed
 
 DRAWS_PER_CROP = 4
 _GOLDEN = -7046029254386353131
@@ -31,13 +32,20 @@ class CropSource:
         patch: Side of a crop in LR pixels.
         device: Where the batches appear.
         resident: Whether ``device`` holds the photographs; by default a GPU does where they fit.
+        point: Called before each photograph is copied there.
 
     Raises:
         DataError: no photograph is as large as the patch.
     """
 
     def __init__(
-        self, pairs: Sequence[Pair], patch: int, device: torch.device, *, resident: bool | None = None
+        self,
+        pairs: Sequence[Pair],
+        patch: int,
+        device: torch.device,
+        *,
+        resident: bool | None = None,
+        point: Point = undisturbed,
     ) -> None:
         pairs = pairs if isinstance(pairs, Pairs) else Pairs(pairs)
         if not pairs:
@@ -51,9 +59,12 @@ class CropSource:
             # What an earlier stage or training left there is not copied twice, though less is free than it took.
             fits = pairs.held_by(device) or pairs.bytes <= data_memory.device_bytes(device)
             resident = device.type != "cpu" and fits
-        cutter = _ResidentCutter if resident else _HostCutter
         self.device = device
-        self._cutter = cutter(pairs, usable, patch, device)
+        self._cutter: _ResidentCutter | _HostCutter
+        if resident:
+            self._cutter = _ResidentCutter(pairs.resident(device, point), usable, patch, _scale(pairs))
+        else:
+            self._cutter = _HostCutter(pairs, usable, patch, device)
 
     def draws(self, seed: int, step: int, *, steps: int, batch: int) -> Tensor:
         """The random numbers of ``steps`` batches from ``step`` on, where they are needed: (steps, batch, 4), int64."""
@@ -73,14 +84,14 @@ class CropSource:
 class _ResidentCutter:
     """Gathers all crops of a batch at once, from all pixels in one tensor."""
 
-    def __init__(self, pairs: Pairs, usable: Sequence[int], patch: int, device: torch.device) -> None:
-        self.draws_on = device
-        self._pixels: Resident = pairs.resident(device)
+    def __init__(self, pixels: Resident, usable: Sequence[int], patch: int, scale: int) -> None:
+        device = self.draws_on = pixels.lr.device
+        self._pixels = pixels
         self._usable = torch.tensor(usable, device=device)
-        self._scale = _scale(pairs)
+        self._scale = scale
         self._patch = patch
         self._lr_grids = _grids(patch, device)
-        self._hr_grids = _grids(patch * self._scale, device)
+        self._hr_grids = _grids(patch * scale, device)
 
     def cut(self, draws: Tensor) -> tuple[Tensor, Tensor]:
         image, turn = self._usable[draws[:, 0] % len(self._usable)], draws[:, 3] % 8

@@ -8,16 +8,15 @@ from typing import Any
 import torch
 
 from nas.errors import RecipeError
-from nas.evaluate.quality.files import write_whole
 
 VERSION = 2
 
 
-def save(path: Path, state: dict[str, Any]) -> None:
-    """Write ``state``; a kill while it is written leaves the checkpoint before."""
+def packed(state: dict[str, Any]) -> bytes:
+    """The content of a checkpoint's file; to be written by ``write_whole``."""
     content = io.BytesIO()
     torch.save({"version": VERSION, **state}, content)
-    write_whole(path, content.getvalue())
+    return content.getvalue()
 
 
 def load(path: Path, identity: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -21,6 +22,7 @@ from nas.evaluate.quality.randomness import Randomness
 from nas.evaluate.quality.recipes import Recipe
 from nas.evaluate.quality.results import State, mean, psnr_db, refresh_statistics, snapshot
 from nas.evaluate.quality.stages import Best, RunningStage
+from nas.evaluate.quality.turns import Point, undisturbed
 from nas.language import Architecture
 from nas.networks import Network
 
@@ -39,6 +41,7 @@ class Setting:
         device: Where it runs.
         teachers: Networks by the recipe's names, on the device.
         note: Told in a sentence of what is done otherwise than asked.
+        point: Called between pieces of work that may take long together.
     """
 
     recipe: Recipe
@@ -47,10 +50,11 @@ class Setting:
     device: torch.device
     teachers: Mapping[str, nn.Module] = field(default_factory=dict)
     note: Note = print
+    point: Point = undisturbed
 
 
 class Course:
-    """Goes through the stages of a recipe, step by step.
+    """Goes through the stages of a recipe, step by step; everything is called by whoever holds the device.
 
     Args:
         network: In its training form; trained in place until a stage prunes it.
@@ -94,6 +98,7 @@ class Course:
             return False
         if self._index in self.setting.recipe.kept:
             self._kept[self._index] = snapshot(self._settled())
+            self.setting.point()
         start = self.setting.recipe.stages[self._index + 1].start
         if start == "result":
             self.network.load_state_dict(self._settled().state_dict())
@@ -102,8 +107,11 @@ class Course:
         self._enter(self._index + 1, self.stage)
         return True
 
-    def steps(self, count: int) -> list[Tensor]:
-        """Take steps within the stage; returns their losses, still on the device."""
+    def steps(self, count: int, until: float = float("inf")) -> list[Tensor]:
+        """Take steps within the stage, at least one and no further one after ``until`` by the performance counter.
+
+        Returns their losses, still on the device, which may be behind.
+        """
         crops = self._source.draws(self.setting.seed, self.step, steps=count, batch=self.batch)
         drawn = self._augmenter.drawn(crops, self.step)
         losses = []
@@ -115,6 +123,8 @@ class Course:
                 # On a CPU, too, convolutions run faster so, by 5 to 20 % of a step.
                 laid_out = lr_bchw.contiguous(memory_format=torch.channels_last)
                 losses.append(self.stage.train(laid_out, hr_bchw, self.step - self._first + number))
+                if time.perf_counter() > until:
+                    break
         return losses
 
     def look(self) -> None:
@@ -123,8 +133,9 @@ class Course:
         done = self.step - self._first
         if every is None or not done or (done % every and self.step != self._ends[self._index]):
             return
+        self.setting.point()
         seen = self._settled(best=False)
-        found = psnr_db(seen, self.setting.data, self.setting.device)
+        found = psnr_db(seen, self.setting.data, self.setting.device, self.setting.point)
         if self.stage.best is None or found > self.stage.best.psnr_db:
             self.stage.best = Best(found, snapshot(seen))
 
@@ -184,12 +195,13 @@ class Course:
         stage = self.setting.recipe.stages[index]
         if stage.prune and not narrower:
             self._take(pruned(self.network, stage.prune))
+            self.setting.point()
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad_(name not in self._frozen)
         self._index, self._first = index, self._ends[index] - stage.steps
         deeper = None if before is None else before.deeper
         self.stage = RunningStage(self.network, stage, self.setting.teachers, before=deeper, note=self.setting.note)
-        self._source = CropSource(self.setting.data.train, stage.patch, self.setting.device)
+        self._source = CropSource(self.setting.data.train, stage.patch, self.setting.device, point=self.setting.point)
         self._augmenter = Augmenter(stage.augment, self.setting.seed, self.setting.device)
 
     def _settled(self, *, best: bool = True) -> nn.Module:
@@ -201,5 +213,6 @@ class Course:
         self.stage.average_into(network)
         if self.stage.stage.average is not None:
             draws = self._source.draws(self.setting.seed, 0, steps=STATISTICS_BATCHES, batch=self.batch)
-            refresh_statistics(network, (self._source.batch(item)[0] for item in draws))
+            batches = (self._source.batch(item)[0] for item in draws)
+            refresh_statistics(network, batches, point=self.setting.point)
         return network

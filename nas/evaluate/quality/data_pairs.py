@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from nas.evaluate.quality.turns import Point, undisturbed
+
 
 @dataclass(frozen=True, eq=False)
 class Pair:
@@ -46,13 +48,18 @@ class Pairs(tuple[Pair, ...]):
         """What all pixels take."""
         return sum(pair.hr.numel() + pair.lr.numel() for pair in self)
 
-    def resident(self, device: torch.device) -> Resident:
-        """The pairs on ``device``, copied there one by one so that the host never holds them twice."""
+    def resident(self, device: torch.device, point: Point = undisturbed) -> Resident:
+        """The pairs on ``device``, copied there one by one so that the host never holds them twice.
+
+        ``point`` is called before each.
+        """
         if device not in self._residents:
             sizes = torch.tensor([pair.lr.shape[:2] for pair in self])
             areas = sizes.prod(1)
             heights, widths = sizes.to(device).unbind(1)
-            hr, lr = _flat([pair.hr for pair in self], device), _flat([pair.lr for pair in self], device)
+            hr, lr = (
+                _flat(images, device, point) for images in ([pair.hr for pair in self], [pair.lr for pair in self])
+            )
             self._residents[device] = Resident(hr, lr, (areas.cumsum(0) - areas).to(device), heights, widths)
         return self._residents[device]
 
@@ -65,9 +72,10 @@ class Pairs(tuple[Pair, ...]):
         return {}
 
 
-def _flat(images: list[Tensor], device: torch.device) -> Tensor:
+def _flat(images: list[Tensor], device: torch.device, point: Point) -> Tensor:
     rows = [image.reshape(-1, 3) for image in images]
     flat = torch.empty(sum(map(len, rows)), 3, dtype=torch.uint8, device=device)
     for place, image in zip(torch.split(flat, [len(row) for row in rows]), rows, strict=True):
+        point()
         place.copy_(image)
     return flat

@@ -1,7 +1,7 @@
 """PSNR and SSIM as the challenge computes them: RGB, rounded to uint8, the border cut, the mean over images."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from nas.errors import MeasurementError
 from nas.evaluate.quality.bicubic import upscale
 from nas.evaluate.quality.data import ImageSet, Pair
-from nas.evaluate.quality.metrics_tiles import Warn, measure, restore, restore_where_it_fits, sentence
-from nas.evaluate.quality.precision import Precision
+from nas.evaluate.quality.judging import restored
+from nas.evaluate.quality.metrics_tiles import Warn
+from nas.evaluate.quality.turns import Point, undisturbed
 
 WINDOW, DEVIATION = 11, 1.5
 STABILISERS = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -37,6 +38,7 @@ def evaluate(
     *,
     tile: int | None = None,
     warn: Warn = lambda _: None,
+    point: Point = undisturbed,
 ) -> Quality:
     """Run ``network`` on every validation image in eval mode and true fp32; its mode is restored afterwards.
 
@@ -49,6 +51,7 @@ def evaluate(
         device: Where to compute.
         tile: Side of tiles in LR pixels, to force them.
         warn: Told once in what tiles images were worked.
+        point: Called between the pieces of work on every image (``Turns.point``).
 
     Raises:
         MeasurementError: the network returned a value that is not finite.
@@ -58,44 +61,40 @@ def evaluate(
     network.eval()
     said: set[str] = set()
     try:
-        tiling = measure(network, tile, target) if tile else None
-        if tiling is not None:
-            said.add(sentence(tiling))
-
-        def restored(pair: Pair) -> Tensor:
-            lr_bchw = pair.lr.to(target).permute(2, 0, 1)[None].float() / 255
-            if tiling is not None:
-                return restore(network, lr_bchw, tiling=tiling)[0]
-            return restore_where_it_fits(network, lr_bchw, warn=said.add)[0]
-
-        with Precision("fp32", target).applied():
-            return judge(data, lambda pair: to_uint8(_finite(restored(pair), pair.name)))
+        images = restored(network, data, target, tile=tile, warn=said.add, point=point)
+        return _judged(((pair, to_uint8(_finite(image, pair.name))) for pair, image in images), data.scale, point)
     finally:
         network.train(was_training)
         for words in sorted(said):
             warn(words)
 
 
-def bicubic_quality(data: ImageSet) -> Quality:
+def bicubic_quality(data: ImageSet, *, point: Point = undisturbed) -> Quality:
     """What plain bicubic enlargement reaches on the validation images."""
-    return judge(data, lambda pair: _bicubic(pair, data.scale))
+    return _judged(_enlarged(data, point), data.scale, point)
 
 
-def bicubic_psnr_db(data: ImageSet) -> float:
+def bicubic_psnr_db(data: ImageSet, *, point: Point = undisturbed) -> float:
     """The floor beside every figure: PSNR of bicubic enlargement, in dB."""
-    found = [psnr_db(_bicubic(pair, data.scale), pair.hr, border=data.scale) for pair in data.validation]
+    found = [psnr_db(image, pair.hr, border=data.scale) for pair, image in _enlarged(data, point)]
     return sum(found) / len(found)
 
 
-def judge(data: ImageSet, restore: Callable[[Pair], Tensor]) -> Quality:
-    """Compare what ``restore`` makes of each validation pair, (H, W, 3) uint8, with its photograph."""
+def _enlarged(data: ImageSet, point: Point) -> Iterator[tuple[Pair, Tensor]]:
+    for pair in data.validation:
+        point()
+        yield pair, torch.from_numpy(upscale(pair.lr.numpy(), data.scale))
+
+
+def _judged(images: Iterable[tuple[Pair, Tensor]], border: int, point: Point) -> Quality:
+    """Compare each restored image, (H, W, 3) uint8, with its photograph."""
     psnrs: dict[str, float] = {}
     ssims: dict[str, float] = {}
-    for pair in data.validation:
-        restored = restore(pair)
-        hr = pair.hr.to(restored.device)
-        psnrs[pair.name] = psnr_db(restored, hr, border=data.scale)
-        ssims[pair.name] = ssim(restored, hr, border=data.scale)
+    for pair, image in images:
+        hr = pair.hr.to(image.device)
+        psnrs[pair.name] = psnr_db(image, hr, border=border)
+        point()
+        ssims[pair.name] = ssim(image, hr, border=border)
     return Quality(sum(psnrs.values()) / len(psnrs), sum(ssims.values()) / len(ssims), psnrs, ssims)
 
 
@@ -155,10 +154,6 @@ def _blur(planes_chw: Tensor) -> Tensor:
             total.add_(planes_chw.narrow(axis, at, size), alpha=tap / sum(taps))
         planes_chw = total
     return planes_chw
-
-
-def _bicubic(pair: Pair, scale: int) -> Tensor:
-    return torch.from_numpy(upscale(pair.lr.numpy(), scale))
 
 
 def _finite(restored_chw: Tensor, name: str) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nas.errors import MeasurementError
 from nas.evaluate.quality.memory import out_of_memory
+from nas.evaluate.quality.turns import Point, undisturbed
 
 GRID = 48
 """Tiles begin at multiples of it, which strides of 2, 3 and 6 and windows of 8, 12 and 16 divide."""
@@ -48,19 +49,21 @@ def seeded(device: torch.device) -> Iterator[None]:
         yield
 
 
-def restore(network: nn.Module, lr_bchw: Tensor, *, tiling: Tiling | None = None) -> Tensor:
+def restore(network: nn.Module, lr_bchw: Tensor, *, tiling: Tiling | None = None, point: Point = undisturbed) -> Tensor:
     """Enlarge one picture; the same picture gives the same result whatever the network draws.
+
+    ``point`` is called between tiles.
 
     Shapes:
         lr_bchw: (1, 3, h, w) in [0, 1], where the network is
         returns: (1, 3, scale * h, scale * w), on the CPU if tiled
     """
     with torch.inference_mode(), seeded(lr_bchw.device):
-        restored: Tensor = network(lr_bchw) if tiling is None else _tiled(network, lr_bchw, tiling)
+        restored: Tensor = network(lr_bchw) if tiling is None else _tiled(network, lr_bchw, tiling, point)
         return restored
 
 
-def restore_where_it_fits(network: nn.Module, lr_bchw: Tensor, *, warn: Warn) -> Tensor:
+def restore_where_it_fits(network: nn.Module, lr_bchw: Tensor, *, warn: Warn, point: Point = undisturbed) -> Tensor:
     """As ``restore``, whole; where memory does not allow that, in tiles of 512, 256, ... LR pixels; ``warn`` is told.
 
     Raises:
@@ -70,12 +73,13 @@ def restore_where_it_fits(network: nn.Module, lr_bchw: Tensor, *, warn: Warn) ->
     side = FIRST_SIDE if large else 2 * FIRST_SIDE
     while side >= LEAST_SIDE:
         try:
-            tiling = measure(network, side, lr_bchw.device) if side <= FIRST_SIDE else None
-            restored = restore(network, lr_bchw, tiling=tiling)
+            tiling = measure(network, side, lr_bchw.device, point=point) if side <= FIRST_SIDE else None
+            restored = restore(network, lr_bchw, tiling=tiling, point=point)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
             side //= 2
+            point()
         else:
             if tiling is not None:
                 warn(sentence(tiling))
@@ -90,7 +94,7 @@ def sentence(tiling: Tiling) -> str:
     return f"worked in tiles of {tiling.side}; this network looks at the whole picture, so tiles change its result"
 
 
-def measure(network: nn.Module, side: int, device: torch.device) -> Tiling:
+def measure(network: nn.Module, side: int, device: torch.device, *, point: Point = undisturbed) -> Tiling:
     """How far tiles must overlap: the network on a part of a random picture, beside the same part of the whole.
 
     The part is cut on all four sides; from the distance at which nothing differs any more, a tile shows what the
@@ -100,7 +104,9 @@ def measure(network: nn.Module, side: int, device: torch.device) -> Tiling:
     inside = 2 * FARTHEST + GRID
     picture = torch.rand(1, 3, *[inside + 2 * around] * 2, generator=torch.Generator().manual_seed(SEED)).to(device)
     cut = slice(around, around + inside)
-    whole, part = restore(network, picture), restore(network, picture[..., cut, cut])
+    whole = restore(network, picture)
+    point()
+    part = restore(network, picture[..., cut, cut])
     scale = whole.shape[-1] // picture.shape[-1]
     around, inside = around * scale, inside * scale
     expected = whole[..., around : around + inside, around : around + inside]
@@ -110,10 +116,11 @@ def measure(network: nn.Module, side: int, device: torch.device) -> Tiling:
     reached = torch.minimum(depth[:, None], depth)[differs]
     least = 0 if not len(reached) else int(reached.max()) // scale + 1
     exact = least <= FARTHEST
+    point()
     return Tiling(side, -(-least // GRID) * GRID if exact else GRID, exact)
 
 
-def _tiled(network: nn.Module, lr_bchw: Tensor, tiling: Tiling) -> Tensor:
+def _tiled(network: nn.Module, lr_bchw: Tensor, tiling: Tiling, point: Point) -> Tensor:
     height, width = lr_bchw.shape[-2:]
     side = max(tiling.side // GRID, 1) * GRID
     result: Tensor | None = None
@@ -129,5 +136,6 @@ def _tiled(network: nn.Module, lr_bchw: Tensor, tiling: Tiling) -> Tensor:
             place = result[..., scale * top : scale * (top + side), scale * left : scale * (left + side)]
             y, x = scale * (top - above), scale * (left - before)
             place.copy_(restored[..., y : y + place.shape[-2], x : x + place.shape[-1]])
+            point()
     assert result is not None
     return result

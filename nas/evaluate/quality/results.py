@@ -1,17 +1,17 @@
 """Weights as results of stages: copies, means, and how good they are on the validation images."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from nas.evaluate.quality.data import ImageSet
+from nas.evaluate.quality.judging import restored
 from nas.evaluate.quality.metrics import psnr_db as image_psnr_db
 from nas.evaluate.quality.metrics import quantise
-from nas.evaluate.quality.metrics_tiles import restore_where_it_fits
-from nas.evaluate.quality.precision import Precision
+from nas.evaluate.quality.turns import Point, undisturbed
 
 State = dict[str, Tensor]
 
@@ -43,25 +43,35 @@ def mean(states: Sequence[State]) -> State:
     }
 
 
-def refresh_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Take the statistics of batch normalisation anew, where a network has any; averaged weights have others."""
+def refresh_statistics(network: nn.Module, batches: Iterable[Tensor], *, point: Point = undisturbed) -> None:
+    """Take the statistics of batch normalisation anew, where a network has any; averaged weights have others.
+
+    ``point`` is called before each batch is drawn.
+    """
     with torch.random.fork_rng(devices=[]):
-        update_bn(batches, network)
+        update_bn(_one_by_one(batches, point), network)
+
+
+def _one_by_one(batches: Iterable[Tensor], point: Point) -> Iterator[Tensor]:
+    drawn = iter(batches)
+    while True:
+        point()
+        try:
+            yield next(drawn)
+        except StopIteration:
+            return
 
 
 @torch.inference_mode()
-def psnr_db(network: nn.Module, data: ImageSet, device: torch.device) -> float:
+def psnr_db(network: nn.Module, data: ImageSet, device: torch.device, point: Point = undisturbed) -> float:
     """PSNR on the validation images as the challenge computes it; minus infinity where a value is not finite.
 
-    In tiles where memory demands it: a look must not end a training.
+    In tiles where memory demands it: a look must not end a training. ``point`` is called between images.
     """
     network.eval()
     found = []
-    for pair in data.validation:
-        lr_bchw = pair.lr.to(device).permute(2, 0, 1)[None].float() / 255
-        with Precision("fp32", device).applied():
-            restored = restore_where_it_fits(network, lr_bchw, warn=lambda _: None)[0]
-        if not bool(torch.isfinite(restored).all()):
+    for pair, image in restored(network, data, device, point=point):
+        if not bool(torch.isfinite(image).all()):
             return -torch.inf
-        found.append(image_psnr_db(quantise(restored), pair.hr, border=data.scale))
+        found.append(image_psnr_db(quantise(image), pair.hr, border=data.scale))
     return sum(found) / len(found)

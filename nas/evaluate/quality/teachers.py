@@ -16,6 +16,7 @@ from nas.evaluate.quality.files import write_whole
 from nas.evaluate.quality.progress import Lease, TrainResult
 from nas.evaluate.quality.recipes import Recipe, Teacher, load_recipe
 from nas.evaluate.quality.training import Trainer
+from nas.evaluate.quality.turns import Turns
 from nas.language import Architecture, load_architecture
 from nas.networks import Network
 
@@ -36,7 +37,7 @@ class School:
         folder: Keeps teachers that were trained, for students to come.
         data: What they are trained on.
         device: Where.
-        lease: Taken while they train.
+        lease: Taken for each piece of work on them.
         given: Files of weights by the recipe's names, before all else.
         tell: Hears of trainings.
     """
@@ -73,7 +74,7 @@ class School:
             )
         weights = self.given.get(name) or wanted.weights
         if weights is not None:
-            return networks.build(architecture, weights=weights)
+            return self._read(architecture, weights)
         if wanted.recipe is None:
             raise RecipeError(
                 f"Recipe {recipe.name!r} does not say where the weights of the teacher {name!r} are; "
@@ -89,8 +90,9 @@ class School:
         stem = f"teacher-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]}"
         weights = self.folder / f"{stem}.safetensors"
         if not weights.exists():
-            network = networks.build(architecture, form="training")
-            networks.start(network, architecture, wanted.seed)
+            with self._turns.taken():
+                network = networks.build(architecture, form="training")
+                networks.start(network, architecture, wanted.seed)
             trainer = Trainer(
                 network,
                 recipe,
@@ -105,7 +107,17 @@ class School:
                 raise MeasurementError(f"The training of the teacher {name!r} diverged after step {trainer.step}.")
             trained = trainer.trained()
             assert isinstance(trained, Network)
-            state = {key: value.cpu().contiguous() for key, value in networks.deploy(trained).state_dict().items()}
-            write_whole(weights, save(state))
+            with self._turns.taken():
+                state = networks.deploy(trained).state_dict()
+                content = save({key: value.cpu().contiguous() for key, value in state.items()})
+            write_whole(weights, content)
             (self.folder / f"{stem}.pt").unlink(missing_ok=True)
-        return networks.build(architecture, weights=weights)
+        return self._read(architecture, weights)
+
+    def _read(self, architecture: Architecture, weights: Path | str) -> Network:
+        with self._turns.taken():
+            return networks.build(architecture, weights=weights)
+
+    @property
+    def _turns(self) -> Turns:
+        return Turns(self.device, self.lease)

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ from nas.evaluate.quality import checkpoints
 from nas.evaluate.quality.course import Course, Setting
 from nas.evaluate.quality.data import ImageSet
 from nas.evaluate.quality.divergence import DivergenceWatch
+from nas.evaluate.quality.files import write_whole
 from nas.evaluate.quality.progress import Lease, Progress, TrainResult
 from nas.evaluate.quality.recipes import Recipe
 from nas.evaluate.quality.results import digest, psnr_db
+from nas.evaluate.quality.turns import Turns
 
 __all__ = ["Lease", "Progress", "TrainResult", "Trainer"]
 
@@ -41,7 +42,8 @@ class Trainer:
         seed: Decides every crop, flip and rotation, and what layers draw.
         device: Where to train; the network is moved there.
         teachers: Networks that the recipe names, in their deployed form.
-        lease: Taken for each chunk and given back between chunks; None where nobody measures.
+        lease: Taken for each piece of work on the device and given back between; None where nobody measures. No method
+            may be called by whoever holds it.
         checkpoint: File to resume from where it exists, and to write; None keeps nothing.
         progress: Called after every chunk.
 
@@ -66,19 +68,19 @@ class Trainer:
     ) -> None:
         self.device, self.recipe = torch.device(device), recipe
         self.notes: list[str] = []
-        placed = {name: teacher.to(self.device) for name, teacher in (teachers or {}).items()}
-        setting = Setting(recipe, data, seed, self.device, placed, self._note)
-        self._course = Course(network, setting)
-        self._lease, self._checkpoint, self._progress = lease, checkpoint, progress
+        self._turns = Turns(self.device, lease)
+        self._checkpoint, self._progress = checkpoint, progress
         self._identity = {"recipe": recipe.hash, "data": data.fingerprint, "seed": seed}
-        self._identity |= {f"teacher {name}": digest(teacher) for name, teacher in placed.items()}
-        self._watch = self._new_watch()
         self._chunk_steps = 1
         self._diverged = False
-        if checkpoint is not None and checkpoint.exists():
-            state = checkpoints.load(checkpoint, self._identity, self.device)
-            self._course.restore(state["course"])
-            self._watch = self._new_watch(**state["watch"])
+        with self._turns.taken():
+            placed = {name: teacher.to(self.device) for name, teacher in (teachers or {}).items()}
+            self._identity |= {f"teacher {name}": digest(teacher) for name, teacher in placed.items()}
+            self._course = Course(
+                network, Setting(recipe, data, seed, self.device, placed, self._note, self._turns.point)
+            )
+            self._watch = self._new_watch()
+            self._resume()
 
     @property
     def step(self) -> int:
@@ -119,36 +121,48 @@ class Trainer:
 
     def trained(self) -> nn.Module:
         """A copy of the network in eval mode, with the weights that the recipe has for its result by now."""
-        return self._course.trained()
+        with self._turns.taken():
+            return self._course.trained()
 
     def psnr_db(self) -> float:
         """PSNR of ``trained`` on the validation images; minus infinity where a value is not finite."""
-        with self._lease.shared() if self._lease is not None else nullcontext():
-            return psnr_db(self._course.trained(), self._course.setting.data, self.device)
+        with self._turns.taken():
+            return psnr_db(self._course.trained(), self._course.setting.data, self.device, self._turns.point)
 
     def _chunk(self, goal: int) -> tuple[list[float], float]:
         """Train for about ``CHUNK_SECONDS`` within one stage; its losses are read once, at the end."""
-        with self._lease.shared() if self._lease is not None else nullcontext():
+        with self._turns.taken():
             if self._course.move_on():
-                self._watch = self._new_watch()
+                self._watch, self._chunk_steps = self._new_watch(), 1  # a step may take longer now
+                self._turns.point()
             steps = min(self._chunk_steps, goal - self.step, self._course.steps_ahead)
             began = time.perf_counter()
-            losses: list[float] = torch.stack(self._course.steps(steps)).tolist()
+            losses: list[float] = torch.stack(self._course.steps(steps, began + CHUNK_SECONDS)).tolist()
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             seconds = time.perf_counter() - began
             self._diverged = self._watch.diverged(losses)
             if not self._diverged:
-                self._course.step += steps
+                self._course.step += len(losses)
                 self._course.look()
-        wanted = int(steps * CHUNK_SECONDS / max(seconds, 1e-9))
+        wanted = int(len(losses) * CHUNK_SECONDS / max(seconds, 1e-9))
         self._chunk_steps = max(1, min(wanted, 4 * self._chunk_steps))
         return losses, seconds
 
+    def _resume(self) -> None:
+        if self._checkpoint is not None and self._checkpoint.exists():
+            self._turns.point()
+            state = checkpoints.load(self._checkpoint, self._identity, self.device)
+            self._course.restore(state["course"])
+            self._watch = self._new_watch(**state["watch"])
+
     def _save(self) -> None:
-        if self._checkpoint is not None and not self._diverged:
+        if self._checkpoint is None or self._diverged:
+            return
+        with self._turns.taken():
             state = {"watch": self._watch.state(), "course": self._course.state()}
-            checkpoints.save(self._checkpoint, {"identity": self._identity, **state})
+            content = checkpoints.packed({"identity": self._identity, **state})
+        write_whole(self._checkpoint, content)  # which waits for the disk
 
     def _new_watch(self, **state: Any) -> DivergenceWatch:
         """The loss in dB cannot rise threefold, so a rise counts as well where it has a part in it."""
