@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from nas.costing import counts
 from nas.errors import MeasurementError, NasError, RequestError, StoreError
@@ -16,6 +16,9 @@ from nas.language import Architecture
 from nas.search.records import Result
 from nas.store import Store, architectures, blobs, events, measurements, qualities, trials
 from workers.jobs import Backend, Job
+
+if TYPE_CHECKING:
+    from nas.evaluate.latency.predictor import Predictor
 
 LOG = logging.getLogger(__name__)
 PACE_S = 2.0
@@ -79,7 +82,7 @@ class Actor:
         return _guarded(lambda: self._latency(Architecture(document)))
 
     def forecasts(self, documents: list[dict[str, Any]]) -> Result:
-        """Foresee latencies from what the store holds of this search's setup; an error when that is too little."""
+        """Foresee what was not measured, from rows of this search's setup; an error when they are too few."""
         return _guarded(lambda: {"forecasts": self._forecasts([Architecture(one) for one in documents])})
 
     def quality(self, document: dict[str, Any], rung: int) -> Result:
@@ -121,19 +124,18 @@ class Actor:
         return found.metrics
 
     def _forecasts(self, wanted: Sequence[Architecture]) -> list[dict[str, float] | None]:
-        from nas.evaluate.latency.predictor import NoPredictionError, Predictor
+        from nas.evaluate.latency.predictor import Predictor
 
+        keys = [self._backend.latency_key(one) for one in wanted]
         with self._store.reading() as session:
             known = measurements.comparable(session, self._backend.latency_setup())
+            answered = measurements.answered(session, keys)
         predictor = Predictor.fit([(Architecture(one.document), one.ratio) for one in known])
-        found: list[dict[str, float] | None] = []
-        for architecture in wanted:
-            try:
-                found.append(asdict(predictor.predict(architecture)))
-            except NoPredictionError as unknown:
-                LOG.info("%s is not foreseen: %s", architecture.hash, unknown)
-                found.append(None)
-        return found
+        return [
+            # What was measured costs nothing to ask for, and no prediction may stand in its place.
+            None if key in answered else _foreseen(predictor, one)
+            for one, key in zip(wanted, keys, strict=True)
+        ]
 
     def _quality(self, architecture: Architecture, rung: int) -> dict[str, Any]:
         key = self._backend.quality_key(architecture, rung)
@@ -158,6 +160,16 @@ class Actor:
                 weights=blobs.put(session, found.weights) if found.weights is not None else None,
             )
         return found.metrics
+
+
+def _foreseen(predictor: "Predictor", architecture: Architecture) -> dict[str, float] | None:
+    from nas.evaluate.latency.predictor import NoPredictionError
+
+    try:
+        return asdict(predictor.predict(architecture))
+    except NoPredictionError as unknown:
+        LOG.info("%s is not foreseen: %s", architecture.hash, unknown)
+        return None
 
 
 def _guarded(work: Callable[[], dict[str, Any]]) -> Result:

@@ -72,7 +72,8 @@ class Forecast:
 
 
 Forecaster = Callable[[Sequence[Architecture]], Sequence[Forecast | None]]
-"""Foresees latencies from what was measured before; None where too little is known."""
+"""Foresees latencies from what was measured before; None where too little is known, or where one was measured already:
+what is known is never predicted."""
 
 
 class Evaluator(Protocol):

@@ -83,6 +83,12 @@ def newest(session: Session, key: str) -> Measurement | None:
     return session.execute(query).scalar_one_or_none()
 
 
+def answered(session: Session, keys: Iterable[str]) -> frozenset[str]:
+    """Those of these keys that a sound measurement answers for."""
+    query = select(Measurement.key).where(Measurement.key.in_(list(keys)), Measurement.status == "ok").distinct()
+    return frozenset(session.execute(query).scalars())
+
+
 def history(session: Session, key: str) -> Sequence[Measurement]:
     """All measurements of this key, oldest first, without samples."""
     return session.execute(select(Measurement).where(Measurement.key == key).order_by(Measurement.id)).scalars().all()

@@ -142,3 +142,6 @@ def test_latencies_are_foreseen_from_the_store_once_it_knows_enough(actor: Actor
     ]
     assert foreseen["low"] < foreseen["ratio"] < foreseen["high"]
     assert unknown is None  # its ops were never measured
+    actor.latency(drawn[31].to_dict())
+    again = actor.forecasts([drawn[31].to_dict(), drawn[30].to_dict()]).metrics["forecasts"]
+    assert [one is None for one in again] == [True, False]  # what was measured with this very key is not predicted
