@@ -1,9 +1,9 @@
 """Can a latency be repeated, and does the cheap protocol order systems as the careful one does?
 
-Strict: every repeat is one fresh process that measures all systems in seeded orders, each beside the baseline. Screen
-and A/A: the resident process that a search uses. Every step is kept in ``--out`` when it is done, the most important
-first, so that a second call goes on where the first one stopped. ``--markdown`` prints what a file holds, for
-docs/latency.md, and measures nothing.
+Strict: every repeat is one fresh process that measures all systems, each beside the baseline, again and again in
+seeded orders. Screen and A/A: the resident process that a search uses. Every step is kept in ``--out`` when it is done,
+the most important first, so that a second call goes on where the first one stopped. ``--markdown`` prints what a file
+holds, for docs/latency.md, and measures nothing.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import correlation, geometric_mean, median
+from statistics import correlation, median
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -24,20 +24,26 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 
 from nas.evaluate.latency import Challenge, Measurement, Screen, Settings, StopRule, device_record, lease
-from nas.evaluate.latency.child import here
+from nas.evaluate.latency.conditions import conditions_of
+from nas.evaluate.latency.heap import huge_pages_mb, keep_freed_memory, with_huge_pages
 from nas.evaluate.latency.plan import Plan
-from nas.evaluate.latency.report import of_processes
+from nas.evaluate.latency.report import bounds, of_processes, pooled
 from nas.evaluate.latency.shapes import area_quantiles
-from nas.evaluate.latency.statistics import Estimate, Interval, factor_of_mean
-from nas.evaluate.latency.window import Window, calmest
+from nas.evaluate.latency.statistics import Estimate, Interval
+from nas.evaluate.latency.timers import timer_for
+from nas.evaluate.latency.warmup import prepare, warm_up
+from nas.evaluate.latency.window import Window, run_window
+from nas.evaluate.quality.files import write_whole
 from nas.language import load_architecture
 from nas.networks import build
 from nas.published import System, systems
 
 MOST_RANK = 11
 SHAPES = 6
-PASSES = 4
+ROUNDS_A_TURN = 2
+LEAST_TURNS = 3
 MOST_SPREAD = {"cpu": 0.02, "cuda": 0.01}
+STRICT_S = {"cpu": 210.0, "cuda": 45.0}
 MOST_SECONDS = {"cpu": 1200.0, "cuda": 600.0}
 MOST_SCREEN_S = {"cpu": float("inf"), "cuda": 4.0}
 LEAST_CANNOT_TELL = 0.95
@@ -62,50 +68,54 @@ def network(name: str) -> torch.nn.Module:
 
 
 def repeat(seed: int, names: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
-    """All systems in this process, in several passes in orders of the seed: ratio and interval of each.
+    """All systems in this process, turn by turn in orders of the seed: ratio and interval of each.
 
-    Every pass builds its networks anew, and the passes of a system lie minutes apart: what a machine does for half a
-    minute, and where a network happens to lie in memory, meets one pass and not the whole repeat.
+    What a machine does for half a minute meets some turns of every system, and not all turns of one.
     """
+    keep_freed_memory()
     plan = Plan(options.device, sizes=None, settings=settings(options), threads=options.threads)
     plan.shapes = area_quantiles(plan.shapes, SHAPES)
-    rule = StopRule(relative_width=0.0025, cap_s=options.strict_s / options.passes)
-    job = plan.job("window", limit_s=600.0, rule=rule)
-    draws, passes = random.Random(seed), dict[str, list[dict[str, Any]]]()
-    with plan.lease():
-        for _ in range(options.passes):
+    torch.set_num_threads(plan.threads)
+    draws, turn = random.Random(seed), StopRule(relative_width=0.0, cap_s=60.0, most_rounds=ROUNDS_A_TURN)
+    timer, conditions = timer_for(plan.device), conditions_of(plan.device)
+    turns: dict[str, list[Window]] = {name: [] for name in names}
+    with plan.lease(), plan.settings.applied():
+        ready = {}
+        for name in names:
+            ready[name] = prepare(
+                network(name), network(BASELINE), settings=plan.settings, shapes=plan.shapes, device=plan.device
+            )
+            warm_up(timer, ready[name])
+        end = time.monotonic() + options.strict_s
+        while time.monotonic() < end or len(turns[names[0]]) < LEAST_TURNS:
             for name in draws.sample(names, len(names)):
-                answer = here(job, [network(name), network(BASELINE)])
-                passes.setdefault(name, []).append(one_pass(answer))
-                print(f"  {name} {passes[name][-1]['ratio']:.4f} (load {os.getloadavg()[0]:.1f})", file=sys.stderr)
-    return {name: of_passes(found) for name, found in passes.items()}
+                turns[name].append(run_window(timer, ready[name].rivals, turn, conditions))
+    return {name: of_turns(found) | {"huge_pages_mb": huge_pages_mb()} for name, found in turns.items()}
 
 
-def one_pass(answer: dict[str, Any]) -> dict[str, Any]:
-    """The calmest window of a pass."""
-    windows = [Window(**each) for each in answer["windows"]]
-    best = calmest(windows)
+def of_turns(turns: Sequence[Window]) -> dict[str, Any]:
+    """The ratio of all turns together, and its interval, which grows when early and late turns differ."""
+    whole = Window(
+        turns[0].weights,
+        candidate_ms=pooled([turn.candidate_ms for turn in turns]),
+        baseline_ms=pooled([turn.baseline_ms for turn in turns]),
+        host_ms=pooled([turn.host_ms for turn in turns]),
+    )
     return {
-        "ratio": best.ratio.value,
-        "latency_ms": best.latency.value,
-        "rounds": best.rounds,
-        "voided": sum(window.void for window in windows),
-        "cpu_share": answer["cpu_share"],
+        "ratio": whole.ratio.value,
+        "interval": list(bounds(whole.ratio)),
+        "latency_ms": whole.latency.value,
+        "rounds": whole.rounds,
+        "drift": whole.drift,
+        "dropped": sum(len(turn.drops) for turn in turns),
         "load": os.getloadavg()[0],
+        "candidate_ms": rounded(whole.candidate_ms),
+        "baseline_ms": rounded(whole.baseline_ms),
     }
 
 
-def of_passes(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A system's geometric mean over passes, and Student's interval of it in logarithms."""
-    ratios = [one["ratio"] for one in found]
-    middle, factor = geometric_mean(ratios), factor_of_mean(ratios)
-    return {
-        "ratio": middle,
-        "interval": [middle / factor, middle * factor],
-        "latency_ms": median(one["latency_ms"] for one in found),
-        "load": max(one["load"] for one in found),
-        "passes": list(found),
-    }
+def rounded(rows: list[list[float]]) -> list[list[float]]:
+    return [[round(ms, 4) for ms in row] for row in rows]
 
 
 def settings(options: argparse.Namespace) -> Settings:
@@ -113,7 +123,8 @@ def settings(options: argparse.Namespace) -> Settings:
 
 
 def screened(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    rule = StopRule(cap_s=options.screen_s)
+    """As a search does it; only ``--quick`` stops earlier."""
+    rule = StopRule(cap_s=0.5) if options.quick else None
     protocol = Screen(options.device, rule=rule, settings=settings(options), threads=options.threads)
     return kept(protocol.measure(network(name), network(BASELINE)))
 
@@ -195,7 +206,9 @@ def collect(options: argparse.Namespace) -> tuple[Done, bool]:
         if step in done or time.monotonic() > end:
             continue
         print(f"{step} (load {os.getloadavg()[0]:.1f})", file=sys.stderr)
+        begin = time.monotonic()
         done[step] = work()
+        done[step]["took_s"] = round(time.monotonic() - begin, 1)
         if options.out:
             keep(options, done)
     return done, all(step in done for step in core)
@@ -225,15 +238,15 @@ def heading(options: argparse.Namespace) -> dict[str, Any]:
 
 def keep(options: argparse.Namespace, done: Done) -> None:
     document = {**heading(options), "steps": done}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=1))
+    write_whole(options.out, (json.dumps(document, separators=(",", ":")).replace('},"', '},\n"') + "\n").encode())
 
 
 def in_fresh_process(seed: int, options: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, __file__, "--device", options.device, "--seed", str(seed)]
     command += ["--quick"] if options.quick else []
     command += ["--threads", str(options.threads)] if options.threads else []
-    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    environment = with_huge_pages(os.environ)
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     found: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
     return found
 
@@ -252,10 +265,12 @@ def interval(runs: Sequence[dict[str, Any]]) -> Bounds:
 def figures(done: Done) -> dict[str, Any]:
     """The claims, in numbers."""
     repeats = [found for step, found in done.items() if step.startswith("strict ")]
-    published = [one for one in ranked() if one.name in repeats[0]]
+    published = [one for one in ranked() if repeats and one.name in repeats[0]]
     ratios = {one.name: [run[one.name]["ratio"] for run in repeats] for one in published}
     strict = {one.name: interval([run[one.name] for run in repeats]) for one in published}
     screens = {one.name: done[f"screen {one.name}"] for one in published if f"screen {one.name}" in done}
+    failed = {step: one["reason"] for step, one in done.items() if one.get("status") == "failed"}
+    screens = {name: one for name, one in screens.items() if one["status"] != "failed"}
     disjoint = [(fast, slow) for fast, slow in itertools.permutations(screens, 2) if strict[fast][1] < strict[slow][0]]
     wrong = [pair for pair in disjoint if screens[pair[0]]["ratio"] >= screens[pair[1]]["ratio"]]
     itself = [one for step, one in done.items() if step.startswith("a/a ") and one["status"] != "failed"]
@@ -263,6 +278,7 @@ def figures(done: Done) -> dict[str, Any]:
     spreads = {name: (max(values) - min(values)) / median(values) for name, values in ratios.items()}
     middles = [median(values) for values in ratios.values()]
     loads = [one["load"] for found in done.values() for one in (found, *found.values()) if has_load(one)]
+    claimed = [found for step, found in done.items() if step.split()[0] in ("strict", "screen", "a/a")]
     return {
         "systems": len(published),
         "repeats": len(repeats),
@@ -275,6 +291,8 @@ def figures(done: Done) -> dict[str, Any]:
         "cannot_tell": verdicts.count("cannot tell") / len(verdicts) if verdicts else None,
         "rank_correlation_with_table1": correlation(ranks(middles), ranks([o.table["runtime_ms"] for o in published])),
         "screen_seconds": median(one["seconds"] for one in screens.values()) if screens else None,
+        "failed": failed,
+        "seconds_of_all_steps": round(sum(one["took_s"] for one in claimed), 1),
         "load_least_and_most": [min(loads), max(loads)],
         "ratios": {name: [round(value, 4) for value in values] for name, values in ratios.items()},
         "strict_intervals": {name: [round(bound, 4) for bound in bounds] for name, bounds in strict.items()},
@@ -334,7 +352,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="of the processor; 1 on the CPU unless given")
-    parser.add_argument("--quick", action="store_true", help="under a minute: 3 systems, 2 repeats, 3 A/A trials")
+    parser.add_argument("--quick", action="store_true", help="a minute or two: 3 systems, 2 repeats, 3 A/A trials")
     parser.add_argument("--extras", action="store_true", help="also a trainer next door, the challenge, all systems")
     parser.add_argument("--out", type=Path, help="JSON file to keep every step in and to go on from")
     parser.add_argument("--markdown", action="store_true", help="print what --out holds as Markdown, measure nothing")
@@ -344,10 +362,8 @@ def parsed() -> argparse.Namespace:
     kind = "cuda" if options.device.startswith("cuda") else "cpu"
     options.threads = options.threads or (1 if kind == "cpu" else None)
     options.repeats, options.trials = (2, 3) if options.quick else (3, 40)
-    options.passes = 2 if options.quick else PASSES
-    full_s = {"cpu": (10.0, 2.0), "cuda": (3.0, 1.0)}[kind]
-    options.strict_s, options.screen_s = (1.0, 0.5) if options.quick else full_s
-    options.seconds = 50.0 if options.quick else MOST_SECONDS[kind] - 30.0
+    options.strict_s = 3.0 if options.quick else STRICT_S[kind]
+    options.seconds = 90.0 if options.quick else MOST_SECONDS[kind] - 30.0
     return options
 
 
@@ -365,6 +381,8 @@ def main() -> int:
         return 0
     begin, load = time.monotonic(), os.getloadavg()[0]
     done, complete = collect(options)
+    if not any(step.startswith("strict ") for step in done):
+        raise SystemExit("No strict repeat was finished, so there is nothing to tell.")
     found = figures(done)
     device = device_record(options.device)
     table(found)
@@ -374,6 +392,7 @@ def main() -> int:
     passed = complete and found["median_spread"] <= MOST_SPREAD[device.kind] and not found["pairs_in_wrong_order"]
     passed = passed and (found["cannot_tell"] or 0.0) >= LEAST_CANNOT_TELL
     passed = passed and (found["screen_seconds"] or 0.0) <= MOST_SCREEN_S[device.kind]
+    passed = passed and not found["failed"] and found["seconds_of_all_steps"] <= MOST_SECONDS[device.kind]
     print("RESULT", json.dumps({"name": "latency", "device": device.name, "pass": passed, "figures": found}))
     return 0 if passed else 1
 

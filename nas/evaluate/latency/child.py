@@ -28,7 +28,7 @@ from nas.evaluate.latency.conditions import conditions_of
 from nas.evaluate.latency.device import resolve
 from nas.evaluate.latency.energy import energy_of_image_mj
 from nas.evaluate.latency.failures import NetworkError, blaming
-from nas.evaluate.latency.heap import keep_freed_memory
+from nas.evaluate.latency.heap import huge_pages_mb, keep_freed_memory
 from nas.evaluate.latency.job import Answer, Job
 from nas.evaluate.latency.probe import probe_mhz
 from nas.evaluate.latency.readings import Reading, unavailable
@@ -39,6 +39,8 @@ from nas.evaluate.latency.warmup import CANDIDATE, Prepared, prepare, warm_up
 from nas.evaluate.latency.window import windows_until_calm
 
 _EXTRAS = unavailable("unsupported: measured by the screen protocol and by the first process of the strict one")
+
+_NO_CPU = unavailable("unsupported: not a CPU")
 
 
 def window(job: Job, networks: Sequence[nn.Module]) -> Answer:
@@ -55,6 +57,7 @@ def window(job: Job, networks: Sequence[nn.Module]) -> Answer:
             "windows": [asdict(window) for window in windows],
             "peak_bytes": peak_bytes,
             "cpu_share": share if device.type == "cpu" else None,
+            "huge_pages_mb": huge_pages_mb() if device.type == "cpu" else _NO_CPU,
             **_extras(job, prepared, device),
         }
 

@@ -11,6 +11,7 @@ from nas.evaluate.latency.readings import Reading, Unavailable, Value, from_syst
 
 _MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 
 
@@ -80,6 +81,11 @@ def energy_mj(path: Path = _RAPL) -> float | Unavailable:
 def openmp_wait() -> Reading:
     """What this process's OpenMP does with idle threads: ``active`` ones spin, ``passive`` ones sleep."""
     return os.environ.get("OMP_WAIT_POLICY", "default").lower()
+
+
+def huge_pages(path: Path = _HUGE_PAGES) -> Reading:
+    """When the system gives memory in pages of 2 MB: ``always``, when asked (``madvise``), or ``never``."""
+    return from_system(lambda: path.read_text().partition("[")[2].partition("]")[0] or None)
 
 
 def load() -> Reading:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from nas.evaluate.latency.nvml import Gpu, positive
 from nas.evaluate.latency.readings import Reading, Unavailable, unavailable
 
 _NO_GPU = unavailable("unsupported: not a GPU")
+_SOFTWARE = ("torch", "driver", "cuda", "cudnn", "openmp_wait", "huge_pages")
 _NO_CPU = unavailable("unsupported: not a CPU")
 
 
@@ -55,6 +56,8 @@ class DeviceRecord:
     """How idle OpenMP threads wait; spinning ones make a busy machine many times slower."""
     load: Reading
     """Load average of the host's last minute."""
+    huge_pages: Reading = field(default_factory=lambda: unavailable("unsupported: not recorded then"))
+    """When the system gives memory in pages of 2 MB; they decide how alike two processes are."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -67,7 +70,7 @@ class DeviceRecord:
 
     def software(self) -> dict[str, Reading]:
         """Versions and modes of the software a latency depends on."""
-        return {name: getattr(self, name) for name in ("torch", "driver", "cuda", "cudnn", "openmp_wait")}
+        return {name: getattr(self, name) for name in _SOFTWARE}
 
 
 def resolve(device: str) -> torch.device:
@@ -115,6 +118,7 @@ def cpu_record() -> DeviceRecord:
         memory_total_mb=cpu.memory_total_mb(), memory_used_mb=cpu.memory_used_mb(),
         ecc=_NO_GPU, mig=_NO_GPU, persistence=_NO_GPU, compute_mode=_NO_GPU,
         governor=cpu.governor(), openmp_wait=cpu.openmp_wait(), load=cpu.load(),
+        huge_pages=cpu.huge_pages(),
     )  # fmt: skip
 
 
@@ -159,7 +163,7 @@ def read_gpu(gpu: Gpu, *, uuid: str, name: str, multiprocessors: int) -> DeviceR
         mig=gpu.read("nvmlDeviceGetMigMode", to=lambda modes: bool(modes[0])),
         persistence=gpu.read("nvmlDeviceGetPersistenceMode", to=bool),
         compute_mode=gpu.read("nvmlDeviceGetComputeMode", to=_compute_mode),
-        governor=_NO_CPU, openmp_wait=_NO_CPU, load=cpu.load(),
+        governor=_NO_CPU, openmp_wait=_NO_CPU, load=cpu.load(), huge_pages=_NO_CPU,
     )  # fmt: skip
 
 

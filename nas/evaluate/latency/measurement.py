@@ -14,7 +14,7 @@ from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
 from nas.evaluate.latency.statistics import Verdict, verdict
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Rises when a change of this package changes what its numbers mean."""
 
 Status = Literal["ok", "unstable", "failed"]
@@ -95,6 +95,8 @@ class Measurement:
     """The same at the end."""
     cpu_share: float | None = None
     """On the CPU: processor time over wall time and threads; far below 1 others had the cores."""
+    huge_pages_mb: float | None = None
+    """On the CPU: memory of the measuring process in pages of 2 MB, in MB of 1e6 bytes."""
     unavailable: dict[str, str] = field(default_factory=dict)
     """Why a field above is None."""
     samples_ms: dict[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)

@@ -26,6 +26,7 @@ from torch import nn
 
 from nas.errors import MeasurementError
 from nas.evaluate.latency.failures import NetworkError
+from nas.evaluate.latency.heap import with_huge_pages
 from nas.evaluate.latency.job import Answer, Job
 
 START_LIMIT_S = 300.0
@@ -50,7 +51,7 @@ class Measurer:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "nas.evaluate.latency.child", str(theirs.fileno())],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+            env=with_huge_pages(os.environ) | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -181,3 +181,9 @@ def test_numbers_of_readings() -> None:
     assert number(3) == 3.0
     assert number(unavailable("no_driver")) is None
     assert number("text") is None
+
+
+def test_records_of_before_huge_pages_were_read_say_so() -> None:
+    document = cpu_record().to_dict()
+    del document["huge_pages"]
+    assert DeviceRecord.from_dict(document).huge_pages == {"unavailable": "unsupported: not recorded then"}

@@ -50,6 +50,7 @@ def test_everything_a_latency_depends_on_changes_the_key(changes: dict[str, obje
         {"uuid": "CPU-2"},
         {"torch": "3.0"},
         {"openmp_wait": "other"},
+        {"huge_pages": "never"},
         {"driver": "1"},
         {"cuda": "13"},
         {"cudnn": 9},

@@ -66,6 +66,7 @@ def test_a_measurement_has_its_numbers_and_where_they_come_from() -> None:
     assert found.engine_version == f"torch {torch.__version__}"
     assert min(found.probe_before_mhz or 0, found.probe_after_mhz or 0) > 1
     assert 0 < (found.cpu_share or 0) < 1.5
+    assert (found.huge_pages_mb is None) == ("huge_pages_mb" in found.unavailable)
     assert found.drift_limit == max(0.01, 3 * (found.noise or 0))
     assert found.unavailable["launch_bound"] == "unsupported: only CUDA replays graphs"
 
@@ -264,7 +265,7 @@ def test_strict_pools_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_challenge_walks_over_all_images_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(challenge, "RUNS", 2)
     found = Challenge(sizes=SIZES, ask=here).measure(upscaler(), upscaler())
-    assert found.protocol == "challenge/1"
+    assert found.protocol == "challenge/2"
     assert [len(run) for run in found.samples_ms["candidate"]] == [3, 3]
     times = found.samples_ms["candidate"]
     assert found.latency_ms == pytest.approx(sum(map(sum, times)) / 6)
