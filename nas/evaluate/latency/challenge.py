@@ -23,7 +23,8 @@ class Challenge:
     """Five runs of the candidate and of the baseline in turns, each in a process of its own.
 
     A run walks over the validation images in file order: decode, one timed forward pass, compare. Its result is the
-    mean over all images, the slow first one included as in the challenge.
+    mean over all images, the slow first one included as in the challenge. When the baseline drifts from the earlier
+    runs to the later ones, beyond what first images and a first run are slower, the result is unstable.
 
     Args:
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
@@ -38,7 +39,7 @@ class Challenge:
         RequestError: The device, a size or the settings cannot be, or the engine is not the challenge's.
     """
 
-    id = "challenge/1"
+    id = "challenge/2"
 
     def __init__(
         self,

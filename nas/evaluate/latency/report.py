@@ -1,5 +1,6 @@
 """From the samples of windows to the numbers of a measurement."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean, geometric_mean, median
@@ -12,6 +13,11 @@ from nas.evaluate.latency.statistics import Estimate
 from nas.evaluate.latency.window import Rows, Window, calmest
 
 _NOT_MEASURED = unavailable("unsupported: the protocol does not measure it")
+
+_DRIFTED = (
+    "The baseline drifted by {drift:+.1%} from the earlier runs to the later ones where {limit:.1%} are allowed; "
+    "measure again when the machine is quieter."
+)
 
 LAUNCH_BOUND = 1.1
 """Eager time over graph time above which the host sets the time."""
@@ -122,7 +128,7 @@ def with_processes(facts: Measurement, processes: Sequence[Sequence[Window]]) ->
         processes: The windows of each, at least one of them valid.
     """
     windows = [calmest(series) for series in processes]
-    pooled = Window(
+    whole = Window(
         windows[0].weights,
         candidate_ms=_pooled([window.candidate_ms for window in windows]),
         baseline_ms=_pooled([window.baseline_ms for window in windows]),
@@ -131,7 +137,7 @@ def with_processes(facts: Measurement, processes: Sequence[Sequence[Window]]) ->
     worst, doubt = _most_doubtful(processes)
     ratios = tuple(window.ratio.value for window in windows)
     return replace(
-        with_window(facts, [pooled]),
+        with_window(facts, [whole]),
         status="unstable" if doubt else "ok",
         reason=doubt,
         interval_ms=of_processes([window.latency for window in windows]),
@@ -153,6 +159,8 @@ def with_processes(facts: Measurement, processes: Sequence[Sequence[Window]]) ->
 def with_walks(facts: Measurement, candidate_ms: Rows, baseline_ms: Rows) -> Measurement:
     """The measurement of several walks over all images: the mean of the runs' means, as the challenge reports it.
 
+    It is unstable when the baseline drifted; what a first image and a first run lose without a warm-up is no drift.
+
     Args:
         facts: The measurement so far.
         candidate_ms: One row for each run, one column for each image.
@@ -161,9 +169,15 @@ def with_walks(facts: Measurement, candidate_ms: Rows, baseline_ms: Rows) -> Mea
     runs_ms, others_ms = [fmean(run) for run in candidate_ms], [fmean(run) for run in baseline_ms]
     ratios = tuple(mine / other for mine, other in zip(runs_ms, others_ms, strict=True))
     of_runs, of_ratios = statistics.median_interval(runs_ms), statistics.median_interval(ratios)
+    warm_ms, others_warm_ms = _without_first(candidate_ms), _without_first(baseline_ms)
+    before_ms, after_ms = _halves(others_warm_ms)
+    noise = _noise_of_runs(warm_ms, others_warm_ms)
+    drift, limit = statistics.drift(before_ms, after_ms), statistics.drift_limit(noise)
+    doubt = _DRIFTED.format(drift=drift, limit=limit) if abs(drift) > limit else ""
     return replace(
         facts,
-        status="ok",
+        status="unstable" if doubt else "ok",
+        reason=doubt,
         latency_ms=fmean(runs_ms),
         interval_ms=(of_runs.low, of_runs.high),
         confidence=of_runs.confidence,
@@ -171,17 +185,42 @@ def with_walks(facts: Measurement, candidate_ms: Rows, baseline_ms: Rows) -> Mea
         ratio=fmean(runs_ms) / fmean(others_ms),
         ratio_interval=(of_ratios.low, of_ratios.high),
         baseline_ms=fmean(others_ms),
-        baseline_before_ms=others_ms[0],
-        baseline_after_ms=others_ms[-1],
-        drift=statistics.drift(others_ms[0], others_ms[-1]),
+        baseline_before_ms=before_ms,
+        baseline_after_ms=after_ms,
+        drift=drift,
+        drift_limit=limit,
+        noise=noise,
         rounds=len(runs_ms),
         stopped="rounds",
         runs_ms=tuple(runs_ms),
         runs_ratio=ratios,
         spread=_spread(ratios),
-        without_first_ms=fmean(fmean(run[1:] or run) for run in candidate_ms),
+        without_first_ms=fmean(warm_ms),
         samples_ms={"candidate": frozen(candidate_ms), "baseline": frozen(baseline_ms)},
     )
+
+
+def _without_first(runs: Rows) -> list[float]:
+    """Mean of each run over all images but the first."""
+    return [fmean(run[1:] or run) for run in runs]
+
+
+def _halves(runs_ms: Sequence[float]) -> tuple[float, float]:
+    """Mean of the earlier and of the later runs, the first one left out; equal where there are fewer than three."""
+    warm = runs_ms[1:] or runs_ms
+    middle = len(warm) // 2
+    return fmean(warm[:middle] or warm), fmean(warm[middle:])
+
+
+def _noise_of_runs(candidate_ms: Sequence[float], baseline_ms: Sequence[float]) -> float:
+    """A/A noise of runs: relative standard deviation of the difference between two halves that do not drift.
+
+    From the ratios of runs side by side, since a drift hits both. Robust: less than half of them may be outliers.
+    """
+    logs = [math.log(mine / other) for mine, other in zip(candidate_ms, baseline_ms, strict=True)]
+    middle = median(logs)
+    of_one = 1.4826 * median(abs(log - middle) for log in logs) / math.sqrt(2.0)
+    return of_one * math.sqrt(2.0 / max(1, (len(logs) - 1) // 2))
 
 
 def _pooled(processes: Sequence[Rows]) -> Rows:

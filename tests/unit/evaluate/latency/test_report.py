@@ -1,0 +1,62 @@
+from collections.abc import Sequence
+
+import pytest
+
+from nas.evaluate.latency import Measurement
+from nas.evaluate.latency.plan import Plan
+from nas.evaluate.latency.report import with_walks
+from tests.unit.evaluate.latency import traces
+
+SLOW_FIRST = 6.0
+"""What the first image of a process takes, as a multiple of the others."""
+
+
+def runs(trace: Sequence[float], images: int = 8) -> list[list[float]]:
+    """Five runs, each with a slow first image."""
+    return [[SLOW_FIRST * trace[run * images], *trace[run * images : (run + 1) * images]] for run in range(5)]
+
+
+def walked(candidate: list[list[float]], baseline: list[list[float]]) -> Measurement:
+    facts = Plan("cpu", sizes=[(8, 8)], settings=None, threads=1).facts("challenge/2", load=None)
+    return with_walks(facts, candidate, baseline)
+
+
+def test_quiet_walks_are_sound_though_every_first_image_is_slow() -> None:
+    found = walked(runs(traces.OUTLIERS), runs(traces.QUIET))
+    assert (found.status, found.reason) == ("ok", "")
+    assert found.latency_ms is not None
+    assert found.without_first_ms is not None
+    assert found.latency_ms > 1.5 * found.without_first_ms
+    assert abs(found.drift or 1) < (found.drift_limit or 0)
+
+
+def test_a_slow_first_run_is_no_drift() -> None:
+    found = walked(runs(traces.TEN_RUNS[5:], 1), runs(traces.TEN_RUNS[:5], 1))
+    assert found.status == "ok"
+    assert found.baseline_before_ms == pytest.approx((22.18 + 22.05) / 2)
+    assert found.baseline_after_ms == pytest.approx((22.31 + 22.4) / 2)
+
+
+def test_walks_whose_baseline_drifts_are_unstable_and_keep_their_numbers() -> None:
+    found = walked(runs([0.8 * ms for ms in traces.DRIFT]), runs(traces.DRIFT))
+    assert found.status == "unstable"
+    assert found.reason.startswith("The baseline drifted by +")
+    assert found.ratio is not None
+    assert found.verdict() == "cannot tell"
+
+
+def test_one_disturbed_run_of_the_baseline_is_a_drift_and_no_noise() -> None:
+    times = [4.10, 4.09, 4.11, 4.10, 4.92]
+    found = walked([[ms] * 3 for ms in (4.11, 4.10, 4.09, 4.11, 4.10)], [[ms] * 3 for ms in times])
+    assert found.status == "unstable"
+    assert found.drift_limit == pytest.approx(0.01)
+
+
+def test_runs_that_differ_for_no_reason_may_drift_as_far() -> None:
+    found = walked([[ms] * 3 for ms in (4.3, 4.0, 4.2, 4.1, 3.9)], [[ms] * 3 for ms in (4.0, 3.9, 4.1, 4.2, 4.15)])
+    assert 0.01 < (found.drift or 0) < (found.drift_limit or 0)
+    assert found.status == "ok"
+
+
+def test_two_runs_cannot_drift() -> None:
+    assert walked([[2.0], [1.0]], [[2.0], [1.0]]).drift == 0.0
