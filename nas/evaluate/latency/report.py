@@ -61,7 +61,7 @@ def with_answer(measured: Measurement, answer: Answer, *, last: Answer | None = 
         answer: Of the only or the first process.
         last: Of the last process, which knows the clock at the end.
     """
-    readings = {name: answer.get(name, _NOT_MEASURED) for name in ("energy_mj", "graph_ms")}
+    readings = {name: answer.get(name, _NOT_MEASURED) for name in ("energy_mj", "graph_ms", "huge_pages_mb")}
     replay = number(readings["graph_ms"])
     missing = readings | {"launch_bound": readings["graph_ms"]}
     return replace(
@@ -73,6 +73,7 @@ def with_answer(measured: Measurement, answer: Answer, *, last: Answer | None = 
         probe_before_mhz=answer["probe_mhz"][0],
         probe_after_mhz=(last or answer)["probe_mhz"][1],
         cpu_share=answer.get("cpu_share"),
+        huge_pages_mb=number(readings["huge_pages_mb"]),
         unavailable={name: why_not(reading) for name, reading in missing.items() if why_not(reading)},
     )
 
@@ -130,9 +131,9 @@ def with_processes(facts: Measurement, processes: Sequence[Sequence[Window]]) ->
     windows = [calmest(series) for series in processes]
     whole = Window(
         windows[0].weights,
-        candidate_ms=_pooled([window.candidate_ms for window in windows]),
-        baseline_ms=_pooled([window.baseline_ms for window in windows]),
-        host_ms=_pooled([window.host_ms for window in windows]),
+        candidate_ms=pooled([window.candidate_ms for window in windows]),
+        baseline_ms=pooled([window.baseline_ms for window in windows]),
+        host_ms=pooled([window.host_ms for window in windows]),
     )
     worst, doubt = _most_doubtful(processes)
     ratios = tuple(window.ratio.value for window in windows)
@@ -223,7 +224,8 @@ def _noise_of_runs(candidate_ms: Sequence[float], baseline_ms: Sequence[float]) 
     return of_one * math.sqrt(2.0 / max(1, (len(logs) - 1) // 2))
 
 
-def _pooled(processes: Sequence[Rows]) -> Rows:
+def pooled(processes: Sequence[Rows]) -> Rows:
+    """The samples of several windows of one network at the same shapes, one after the other."""
     return [[ms for row in rows for ms in row] for rows in zip(*processes, strict=True)]
 
 
