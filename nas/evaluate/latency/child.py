@@ -1,7 +1,7 @@
 """The measuring process: takes jobs from the process that started it, one after the other, and answers.
 
-Started by ``process.Measurer`` as ``python -m nas.evaluate.latency.child DESCRIPTOR``. It ends when that process does,
-so that neither a hung network nor a lease outlives who asked for it.
+Started by ``process.Measurer`` as ``python -P -m nas.evaluate.latency.child DESCRIPTOR``. It ends when that process
+does, so that neither a hung network nor a lease outlives who asked for it.
 """
 
 import gc

@@ -50,7 +50,7 @@ class Measurer:
         self._ours, theirs = Pipe()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nas.evaluate.latency.child", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "nas.evaluate.latency.child", str(theirs.fileno())],
             env=with_huge_pages(os.environ) | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,

@@ -58,7 +58,11 @@ def test_a_network_that_cannot_be_sent_says_so(resident: Resident) -> None:
         resident.ask(JOB, [Local()])
 
 
-def test_strict_measures_in_a_fresh_process_that_holds_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strict_measures_in_a_fresh_process_whatever_lies_where_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise ImportError('not the library')")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(strict, "PROCESSES", 1)
     steps: list[tuple[int, int]] = []
     found = Strict(sizes=[(8, 12)], rule=QUICK).measure(upscaler(), upscaler(), lambda *step: steps.append(step))
