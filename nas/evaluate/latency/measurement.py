@@ -12,7 +12,7 @@ from nas.evaluate.latency.device import DeviceRecord
 from nas.evaluate.latency.engines import engine_version
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
-from nas.evaluate.latency.statistics import Verdict, verdict
+from nas.evaluate.latency.statistics import StopRule, Verdict, verdict
 
 CODE_VERSION = 4
 """Rises when a change of this package changes what its numbers mean."""
@@ -152,6 +152,7 @@ def measurement_key(
     settings: Settings,
     threads: int,
     shapes: Sequence[Shape],
+    rule: StopRule | None,
 ) -> str:
     """SHA-256 over everything a latency depends on; nothing less may answer for a measurement.
 
@@ -163,6 +164,7 @@ def measurement_key(
         settings: Precision, memory format, engine; the engine's version enters too.
         threads: Of the processor, while measuring.
         shapes: Image sizes with their counts.
+        rule: When a window has seen enough; None for a protocol that has a fixed end.
     """
     parts = {
         "code": CODE_VERSION,
@@ -175,5 +177,6 @@ def measurement_key(
         "threads": threads,
         "settings": settings.to_dict(),
         "shapes": [[shape.height, shape.width, shape.count] for shape in shapes],
+        "rule": None if rule is None else asdict(rule),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

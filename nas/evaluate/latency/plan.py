@@ -18,6 +18,7 @@ from nas.evaluate.latency.measurement import Measurement, measurement_key
 from nas.evaluate.latency.readings import number
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape, default_shapes, shapes_of
+from nas.evaluate.latency.statistics import StopRule
 
 _BUILDING_S = 600.0
 """Time on top of a limit for engines that compile."""
@@ -60,8 +61,8 @@ class Plan:
         self.shapes: tuple[Shape, ...] = default_shapes(self.device.type) if sizes is None else shapes_of(sizes)
         self.lease = lease or self._alone
 
-    def key(self, protocol: str, deployed_hash: str, baseline_hash: str) -> str:
-        """The key of a measurement, known before measuring."""
+    def key(self, protocol: str, deployed_hash: str, baseline_hash: str, *, rule: StopRule | None) -> str:
+        """The key of a measurement, known before measuring; ``rule`` ends the protocol's windows, if it has any."""
         return measurement_key(
             deployed_hash,
             baseline_hash=baseline_hash,
@@ -70,6 +71,7 @@ class Plan:
             settings=self.settings,
             threads=self.threads,
             shapes=self.shapes,
+            rule=rule,
         )
 
     def measured(self, protocol: str, work: Callable[[Measurement, int | None], Measurement]) -> Measurement:

@@ -58,7 +58,7 @@ class Screen:
 
     def key(self, deployed_hash: str, baseline_hash: str) -> str:
         """The key of what ``measure`` would return, known before measuring."""
-        return self.plan.key(self.id, deployed_hash, baseline_hash)
+        return self.plan.key(self.id, deployed_hash, baseline_hash, rule=self._rule)
 
     def measure(self, network: nn.Module, baseline: nn.Module, progress: Progress = silent) -> Measurement:
         """Measures a deployed network beside the baseline; see ``LatencyProtocol``."""

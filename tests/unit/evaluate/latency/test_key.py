@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from nas.evaluate.latency import Screen, Settings, Shape, measurement_key
+from nas.evaluate.latency import Challenge, Screen, Settings, Shape, StopRule, Strict, measurement_key
 from nas.evaluate.latency.device import cpu_record
 from nas.evaluate.latency.readings import unavailable
 
@@ -13,6 +13,7 @@ PARTS = {
     "settings": Settings(),
     "threads": 1,
     "shapes": [Shape(8, 8, 1)],
+    "rule": StopRule(),
 }
 
 
@@ -38,6 +39,11 @@ def test_a_key_is_a_sha256_and_stays() -> None:
         {"settings": Settings(engine="compile")},
         {"shapes": [Shape(8, 9, 1)]},
         {"shapes": [Shape(8, 8, 2)]},
+        {"rule": StopRule(cap_s=60.0)},
+        {"rule": StopRule(relative_width=0.0025)},
+        {"rule": StopRule(least_rounds=7)},
+        {"rule": StopRule(most_rounds=7)},
+        {"rule": None},
     ],
 )
 def test_everything_a_latency_depends_on_changes_the_key(changes: dict[str, object]) -> None:
@@ -74,6 +80,16 @@ def test_what_passes_does_not_change_the_key() -> None:
 def test_a_protocol_knows_the_key_before_it_measures() -> None:
     protocol = Screen(sizes=[(8, 8)], threads=1)
     assert protocol.key("a1", "b1") == key(protocol=Screen.id)
+
+
+@pytest.mark.parametrize("kind", [Screen, Strict])
+def test_a_protocol_with_another_rule_has_another_key(kind: type[Screen] | type[Strict]) -> None:
+    usual, hasty = kind(sizes=[(8, 8)], threads=1), kind(sizes=[(8, 8)], threads=1, rule=StopRule(cap_s=0.1))
+    assert usual.key("a1", "b1") != hasty.key("a1", "b1")
+
+
+def test_the_challenge_has_no_rule() -> None:
+    assert Challenge(sizes=[(8, 8)], threads=1).key("a1", "b1") == key(protocol=Challenge.id, rule=None)
 
 
 def test_the_engines_version_changes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
