@@ -99,6 +99,7 @@ def score_untrained(store: Store, search_id: str, told: Told) -> dict[str, dict[
     """Return the zero-cost scores of every trained network of a search, by hash."""
     from nas.evaluate.fidelity import zero_cost
     from nas.evaluate.quality.data import load
+    from nas.evaluate.quality.sharing import turns_on
 
     with store.reading() as session:
         search = searches.get(session, search_id)
@@ -106,10 +107,11 @@ def score_untrained(store: Store, search_id: str, told: Told) -> dict[str, dict[
         folder = datasets.resolve(session, search.request["data"])
     scale = next((Architecture(one).scale for one in documents.values()), 4)
     batch = zero_cost.patches(load(folder, scale))
-    found = {}
+    found, turns = {}, turns_on("cpu")
     for number, (own, document) in enumerate(documents.items()):
         told(number, len(documents), own)
-        found[own] = zero_cost.scores(Architecture(document), batch, seed=search.request["seed"])
+        with turns.taken():
+            found[own] = zero_cost.scores(Architecture(document), batch, seed=search.request["seed"])
     return found
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from contextlib import AbstractContextManager
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -12,16 +11,18 @@ from safetensors.torch import save as to_safetensors
 
 from nas import networks
 from nas.errors import BuildError, MeasurementError
-from nas.evaluate.latency import Screen, device_record, lease
+from nas.evaluate.latency import Screen, device_record
 from nas.evaluate.latency.device import resolve
-from nas.evaluate.latency.keeping import metrics_of
+from nas.evaluate.latency.keeping import BASELINE, metrics_of
 from nas.evaluate.latency.shapes import in_small
 from nas.evaluate.quality.data import ImageSet, load
 from nas.evaluate.quality.data_sources import reduced_sizes
 from nas.evaluate.quality.metrics import bicubic_psnr_db, evaluate
 from nas.evaluate.quality.recipes import Recipe, load_recipe
+from nas.evaluate.quality.sharing import SharedDevice
 from nas.evaluate.quality.teachers import School
 from nas.evaluate.quality.training import Trainer
+from nas.evaluate.quality.turns import Turns
 from nas.language import Architecture
 from nas.networks import Network
 from workers.jobs import Job, Latency, Progress, Quality
@@ -36,17 +37,6 @@ def backend(job: Job) -> "Networks":
     return Networks(job)
 
 
-class SharedDevice:
-    """A device that this process trains on beside others, and stays off while somebody measures."""
-
-    def __init__(self, uuid: str) -> None:
-        self._uuid = uuid
-
-    def shared(self) -> AbstractContextManager[object]:
-        """Hold the device; waits while somebody measures."""
-        return lease.shared(self._uuid)
-
-
 class Networks:
     """See ``workers.jobs.Backend``. What it needs is read at first use: measuring needs photographs' sizes only."""
 
@@ -56,6 +46,7 @@ class Networks:
         self._device = str(device)
         self._kind = device.type
         self._lease = SharedDevice(device_record(self._device).uuid)
+        self._turns = Turns(device, self._lease)
 
     @cached_property
     def _screen(self) -> Screen:
@@ -71,32 +62,38 @@ class Networks:
         return load(self._job.data, self._job.scale)
 
     @cached_property
-    def _baseline(self) -> tuple[str, Network]:
-        architecture = Architecture(self._job.baseline)
-        return architecture.deployed_hash, networks.build(architecture)
+    def _baseline(self) -> Architecture:
+        return Architecture(self._job.baseline)
+
+    @cached_property
+    def _baseline_network(self) -> Network:
+        return self._built(self._baseline)
 
     def facts(self) -> dict[str, Any]:
         """Describe what stands behind the numbers."""
-        record = device_record(self._device)
+        record, data = device_record(self._device), self._data
+        with self._turns.taken():
+            bicubic = bicubic_psnr_db(data, point=self._turns.point)
         return {
             "device": {"uuid": record.uuid, "name": record.name, "kind": record.kind},
             "protocol": self._screen.id,
             "recipe": self._recipe.name,
-            "data": self._data.name,
-            "bicubic_psnr_db": bicubic_psnr_db(self._data),
+            "data": data.name,
+            "bicubic_psnr_db": bicubic,
         }
 
     def latency_key(self, architecture: Architecture) -> str:
         """Return the key of an equal measurement."""
-        return self._screen.key(architecture.deployed_hash, self._baseline[0])
+        return self._screen.key(architecture.deployed_hash, self._baseline.deployed_hash)
 
     def latency_setup(self) -> str:
         """Return what all measurements of this search share."""
-        return self._screen.key("", self._baseline[0])
+        return self._screen.key("", self._baseline.deployed_hash)
 
     def latency(self, architecture: Architecture) -> Latency:
         """Measure the deployed form beside the baseline; its weights do not matter to the time it takes."""
-        found = self._screen.measure(networks.build(architecture), self._baseline[1])
+        found = self._screen.measure(self._built(architecture), self._baseline_network)
+        beside = self._baseline
         failed = found.status == "failed" or found.latency_ms is None or found.ratio is None
         return Latency(
             metrics=metrics_of(found),
@@ -105,7 +102,10 @@ class Networks:
             status="failed" if failed else found.status,
             latency_ms=found.latency_ms,
             ratio=found.ratio,
-            record=found.to_dict(),
+            record={
+                **found.to_dict(),
+                BASELINE: {"name": beside.name, "hash": beside.hash, "deployed_hash": beside.deployed_hash},
+            },
             error=f"The latency could not be measured: {found.reason}" if failed else "",
         )
 
@@ -131,9 +131,10 @@ class Networks:
         trained = trainer.trained()
         if not isinstance(trained, Network):
             raise BuildError(f"The trainer returned a {type(trained).__name__} instead of the network.")
-        deployed = networks.deploy(trained)
-        with self._lease.shared():
-            quality = evaluate(deployed, self._data, self._device)
+        with self._turns.taken():
+            deployed = networks.deploy(trained)
+            quality = evaluate(deployed, self._data, self._device, point=self._turns.point)
+            weights = weights_of(deployed) if step == self._job.rungs[-1] else None
         return Quality(
             metrics={"psnr_db": quality.psnr_db, "ssim": quality.ssim},
             psnr_db=quality.psnr_db,
@@ -142,24 +143,31 @@ class Networks:
             data_fingerprint=self._data.fingerprint,
             code_version=code_version(),
             record={"per_image": quality.per_image, "seconds": result.seconds, **losses.to_dict()},
-            weights=weights_of(deployed) if step == self._job.rungs[-1] else None,
+            weights=weights,
         )
 
     def forget(self, architecture: Architecture) -> None:
         """Remove the checkpoint."""
         self._checkpoint(architecture).unlink(missing_ok=True)
 
+    def _built(self, architecture: Architecture) -> Network:
+        with self._turns.taken():
+            return networks.build(architecture)
+
     def _trainer(self, architecture: Architecture, losses: LossSum) -> Trainer:
-        network = networks.build(architecture, form="training")
-        networks.start(network, architecture, self._job.seed)
         school = School(Path(self._job.scratch), self._data, self._device, self._lease)
+        teachers = school.teachers(self._recipe, architecture)
+        with self._turns.taken():
+            network = networks.build(architecture, form="training")
+            self._turns.point()
+            networks.start(network, architecture, self._job.seed)
         return Trainer(
             network,
             self._recipe,
             self._data,
             seed=self._job.seed,
             device=self._device,
-            teachers=school.teachers(self._recipe, architecture),
+            teachers=teachers,
             lease=self._lease,
             checkpoint=self._checkpoint(architecture),
             progress=losses,

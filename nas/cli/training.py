@@ -25,6 +25,7 @@ from nas.evaluate.quality.recipes import Recipe
 from nas.evaluate.quality.results import psnr_db
 from nas.evaluate.quality.teachers import School
 from nas.evaluate.quality.training import Trainer
+from nas.evaluate.quality.turns import Turns
 from nas.language import Architecture
 from nas.networks import Network
 
@@ -69,11 +70,15 @@ def carry_out(order: Order) -> dict[str, Any]:
         NasError: the order contradicts itself.
     """
     order.out.mkdir(parents=True, exist_ok=True)
-    floor = bicubic_psnr_db(order.data)
-    network = networks.build(order.architecture, form="training")
-    networks.start(network, order.architecture, order.seed)
     with bar("Training", total=order.steps) as shown:
         turn = Turn(device_record(str(order.device)).uuid, shown)
+        turns = Turns(order.device, turn)
+        with turns.taken():
+            floor = bicubic_psnr_db(order.data, point=turns.point)
+            turns.point()
+            network = networks.build(order.architecture, form="training")
+            turns.point()
+            networks.start(network, order.architecture, order.seed)
         school = School(order.out, order.data, order.device, turn, order.teachers, tell=_tell(shown))
         monitor = Monitor(shown, order.out / "events", floor)
         trainer = Trainer(
@@ -92,8 +97,7 @@ def carry_out(order: Order) -> dict[str, Any]:
         if result.diverged:
             raise MeasurementError(diverged(result.step, order.out / "checkpoint.pt"))
         shown.note("judging")
-        with turn.shared():
-            record = _record(order, trainer, result) | {"bicubic_psnr_db": floor}
+        record = _record(order, trainer, result, turns) | {"bicubic_psnr_db": floor}
     for note in trainer.notes:
         say(note)
     architecture = record.pop("architecture")
@@ -115,16 +119,21 @@ def _tell(shown: Bar) -> Any:
     return tell
 
 
-def _record(order: Order, trainer: Trainer, result: TrainResult) -> dict[str, Any]:
+def _record(order: Order, trainer: Trainer, result: TrainResult, turns: Turns) -> dict[str, Any]:
     """Judge both forms, write the weights of both, and say what was done."""
     trained = trainer.trained()
     assert isinstance(trained, Network)
     same = trained.graph.hash == order.architecture.hash
     reached = order.architecture if same else Architecture(flat(trained.graph, order.architecture.name))
-    deployed = networks.deploy(trained)
     weights, training_weights = order.out / "weights.safetensors", order.out / "training.safetensors"
-    write_whole(weights, _weights(deployed))
-    write_whole(training_weights, _weights(trained))
+    with turns.taken():
+        deployed = networks.deploy(trained)
+        contents = {weights: _weights(deployed), training_weights: _weights(trained)}
+    for path, content in contents.items():  # which waits for the disk
+        write_whole(path, content)
+    with turns.taken():
+        quality = evaluate(deployed, order.data, order.device, point=turns.point)
+        before_merging = psnr_db(trained, order.data, order.device, turns.point)
     return {
         "recipe": order.recipe.name,
         "recipe_hash": order.recipe.hash,
@@ -142,9 +151,9 @@ def _record(order: Order, trainer: Trainer, result: TrainResult) -> dict[str, An
         "weights": str(weights),
         "events": str(order.out / "events"),
         "notes": trainer.notes,
-        **asdict(evaluate(deployed, order.data, order.device)),
+        **asdict(quality),
         "training_form": {
-            "psnr_db": psnr_db(trained, order.data, order.device),
+            "psnr_db": before_merging,
             "weights": str(training_weights),
         },
         "architecture": reached.to_dict(),

@@ -90,8 +90,10 @@ class School:
         stem = f"teacher-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]}"
         weights = self.folder / f"{stem}.safetensors"
         if not weights.exists():
-            with self._turns.taken():
+            turns = self._turns
+            with turns.taken():
                 network = networks.build(architecture, form="training")
+                turns.point()
                 networks.start(network, architecture, wanted.seed)
             trainer = Trainer(
                 network,
@@ -107,7 +109,7 @@ class School:
                 raise MeasurementError(f"The training of the teacher {name!r} diverged after step {trainer.step}.")
             trained = trainer.trained()
             assert isinstance(trained, Network)
-            with self._turns.taken():
+            with turns.taken():
                 state = networks.deploy(trained).state_dict()
                 content = save({key: value.cpu().contiguous() for key, value in state.items()})
             write_whole(weights, content)

@@ -17,10 +17,24 @@ def undisturbed() -> None:
 
 
 class _Thread(threading.local):
-    holds = False
+    """What each thread holds."""
+
+    def __init__(self) -> None:
+        self.holds = False
+        self.held = ExitStack()
 
 
 _thread = _Thread()
+
+
+def expect_free() -> None:
+    """Refuse to go on where this thread holds a device, for work that asks for it, be it in other threads.
+
+    Raises:
+        RuntimeError: it holds one.
+    """
+    if _thread.holds:
+        raise RuntimeError("A device is asked for by work that holds it; a measurer would block it for ever.")
 
 
 class Turns:
@@ -36,7 +50,6 @@ class Turns:
 
     def __init__(self, device: str | torch.device, lease: Lease | None = None) -> None:
         self._device, self._lease = torch.device(device), lease
-        self._held = ExitStack()
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -45,8 +58,7 @@ class Turns:
         Raises:
             RuntimeError: this thread holds a device already.
         """
-        if _thread.holds:
-            raise RuntimeError("A device is asked for by work that holds it; a measurer would block it for ever.")
+        expect_free()
         self._take()
         try:
             yield
@@ -62,11 +74,11 @@ class Turns:
 
     def _take(self) -> None:
         if self._lease is not None:
-            self._held.enter_context(self._lease.shared())
+            _thread.held.enter_context(self._lease.shared())
         _thread.holds = True
 
     def _give(self) -> None:
         _thread.holds = False
-        with self._held:
+        with _thread.held:
             if self._lease is not None and self._device.type == "cuda":
                 torch.cuda.synchronize(self._device)

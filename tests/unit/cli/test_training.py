@@ -6,14 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 
 from nas.cli import monitor
 from nas.cli.entry import run
 from nas.cli.train import folder
+from nas.cli.training import Order, carry_out
+from nas.evaluate.latency import lease
+from nas.evaluate.quality.data import load
+from nas.evaluate.quality.recipes import load_recipe
 from nas.language import Architecture, load_architecture
 from tests.unit.cli.conftest import Nas
+from tests.unit.evaluate.quality.samples import Book, OnlyWhileHeld
 
 SMALL = """
 language: 1
@@ -268,3 +274,14 @@ def test_a_folder_without_pictures_has_no_sizes(nas: Nas, small: str, tmp_path: 
     (tmp_path / "images").mkdir()
 
     assert nas("measure", small, "--images", str(tmp_path / "images")).status == 2
+
+
+def test_nothing_is_computed_while_the_device_is_not_held(small: str, weights: str, tmp_path: Path) -> None:
+    book, recipe, data = Book(), load_recipe("demo"), load("embedded", 4)
+    architecture, cpu = load_architecture(small), torch.device("cpu")
+    with pytest.MonkeyPatch.context() as patch, OnlyWhileHeld(book):
+        patch.setattr(lease, "shared", lambda uuid: book.shared())
+        patch.setattr(monitor, "LEAST_SECONDS", 0.0)
+        carry_out(Order(architecture, recipe, data, seed=0, device=cpu, steps=2, out=tmp_path))
+    assert not book.held
+    assert (tmp_path / "weights.safetensors").read_bytes() == Path(weights).read_bytes()

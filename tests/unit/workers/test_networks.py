@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.evaluate.latency import Screen
+from nas.evaluate.latency import Screen, lease
 from nas.language import load_architecture
 from nas.language.reader import read_text
 from tests.tiny import RECIPE
-from tests.unit.evaluate.quality.samples import spabs
+from tests.unit.evaluate.quality.samples import Book, OnlyWhileHeld, spabs
 from workers.jobs import Job
 from workers.networks import Networks
 
@@ -61,3 +61,17 @@ def test_a_longer_training_that_another_search_left_is_not_taken_for_a_rung(
     found = backend("used").quality(spabs(), 0, lambda _: None)
     assert (found.step, found.record["from_step"]) == (2, 0)
     assert found.psnr_db == expected.psnr_db
+
+
+def test_nothing_is_trained_or_judged_while_the_device_is_not_held(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Book()
+    monkeypatch.setattr(lease, "shared", lambda uuid: book.shared())
+    backend = Networks(job(photographs, tmp_path))
+    _ = backend._data
+    with OnlyWhileHeld(book) as ran:
+        assert backend.facts()["bicubic_psnr_db"] > 0
+        found = [backend.quality(spabs(), rung, lambda _: None) for rung in (0, 1)]
+    assert [one.step for one in found] == [2, 4]
+    assert "aten.convolution_backward.default" in ran.seen

@@ -1,9 +1,12 @@
 """What the quality tests share: a small network and short recipes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas.evaluate.quality.recipes import Recipe, load_recipe
 from nas.evaluate.quality.training import Trainer
@@ -78,3 +81,33 @@ def weights(trainer: Trainer) -> list[Tensor]:
 
 def same(one: list[Tensor], other: list[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+class Book:
+    """A lease that keeps book of what is done on the device: an entry for each time that it is held."""
+
+    def __init__(self) -> None:
+        self.held = False
+        self.holds: list[list[Any]] = []
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        assert not self.held, "the device is held already"
+        self.held = True
+        self.holds.append([])
+        yield
+        self.held = False
+
+
+class OnlyWhileHeld(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Lets nothing be computed, forwards or backwards, while the device is not held."""
+
+    def __init__(self, book: Book) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.book = book
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert self.book.held, f"{func} runs while the device is not held"
+        self.seen.add(str(func))
+        return func(*args, **(kwargs or {}))

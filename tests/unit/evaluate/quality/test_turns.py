@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas import networks
 from nas.evaluate.latency import lease
@@ -27,6 +26,8 @@ from nas.evaluate.quality.turns import Turns
 from nas.language import Architecture
 from nas.networks import Network
 from tests.unit.evaluate.quality.samples import (
+    Book,
+    OnlyWhileHeld,
     SmallNetwork,
     recipe,
     same,
@@ -41,36 +42,6 @@ CPU = torch.device("cpu")
 LIMIT_S = 60.0
 PRUNE = [{"layer": "conv_1", "keep": 6}]
 TAUGHT = [{"teacher": "big", "output": {"l1": 1.0}, "features": {"layers": ["spab_*"]}}]
-
-
-class Book:
-    """A lease that keeps book of what is done on the device: an entry for each time that it is held."""
-
-    def __init__(self) -> None:
-        self.held = False
-        self.holds: list[list[Any]] = []
-
-    @contextmanager
-    def shared(self) -> Iterator[None]:
-        assert not self.held, "the device is held already"
-        self.held = True
-        self.holds.append([])
-        yield
-        self.held = False
-
-
-class OnlyWhileHeld(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Lets nothing be computed, forwards or backwards, while the device is not held."""
-
-    def __init__(self, book: Book) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.book = book
-        self.seen: set[str] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        assert self.book.held, f"{func} runs while the device is not held"
-        self.seen.add(str(func))
-        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
