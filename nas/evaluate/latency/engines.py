@@ -20,15 +20,19 @@ SLOW_TO_BUILD: tuple[Engine, ...] = ("compile", "tensorrt")
 class CudaGraph(nn.Module):
     """Replays a captured forward pass; every image is captured where it lies, at the first call with it.
 
+    All graphs of one network take their memory from one pool, so the largest image should be captured first: the
+    others then fit into what it took. Two of them must never run at one time.
+
     Shapes:
         image: (1, 3, H, W), always the same tensor for one size
-        returns: (1, 3, sH, sW), overwritten by the next replay of this size
+        returns: (1, 3, sH, sW), overwritten by the next replay of any size
     """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
         self._captured: dict[int, tuple[torch.cuda.CUDAGraph, Tensor, Tensor]] = {}
+        self._shared: tuple[torch.cuda.Stream, Any] | None = None
 
     def forward(self, image: Tensor) -> Tensor:
         address = image.data_ptr()
@@ -39,16 +43,22 @@ class CudaGraph(nn.Module):
         return output
 
     def _capture(self, image: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
+        side, pool = self._stream_and_pool(image.device)
         torch.cuda.synchronize(image.device)
-        side = torch.cuda.Stream(image.device)  # type: ignore[no-untyped-call]
         with torch.cuda.stream(side):
             for _ in range(3):
                 self.network(image)
         torch.cuda.synchronize(image.device)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=side):
+        with torch.cuda.graph(graph, pool=pool, stream=side):
             output = self.network(image)
         return graph, image, output
+
+    def _stream_and_pool(self, device: torch.device) -> tuple[torch.cuda.Stream, Any]:
+        """What all captures share: a pool serves a second capture only on the stream of the first."""
+        if self._shared is None:
+            self._shared = torch.cuda.Stream(device), torch.cuda.graph_pool_handle()  # type: ignore[no-untyped-call]
+        return self._shared
 
 
 class TensorRt(nn.Module):

@@ -51,7 +51,7 @@ def prepare(
 
 
 def warm_up(timer: Timer, prepared: Prepared) -> int:
-    """Runs both networks at every shape, checks what the candidate returns, and weighs its memory.
+    """Runs both networks at every shape, the largest first, checks what the candidate returns, and weighs its memory.
 
     Returns:
         Peak memory of the candidate's eager forward pass at the largest shape, in bytes.
@@ -61,7 +61,8 @@ def warm_up(timer: Timer, prepared: Prepared) -> int:
             size than the baseline's, or one that is not finite.
     """
     rivals = prepared.rivals
-    for image in rivals.images:
+    images = largest_first(rivals.images)
+    for image in images:
         with blaming(BASELINE):
             expected = tuple(rivals.baseline(image).shape)
             timer.time(rivals.baseline, image)
@@ -69,9 +70,9 @@ def warm_up(timer: Timer, prepared: Prepared) -> int:
             check_output(rivals.candidate(image), expected)
             timer.time(rivals.candidate, image)
     with blaming(CANDIDATE):
-        return timer.peak_bytes(prepared.plain, largest(rivals.images))
+        return timer.peak_bytes(prepared.plain, images[0])
 
 
-def largest(images: Sequence[Tensor]) -> Tensor:
-    """The image with the most pixels."""
-    return max(images, key=lambda image: image.numel())
+def largest_first(images: Sequence[Tensor]) -> list[Tensor]:
+    """Images by pixels, so that what does not fit shows at once, and smaller ones find memory that was taken before."""
+    return sorted(images, key=lambda image: image.numel(), reverse=True)

@@ -1,4 +1,7 @@
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import count
 from typing import Any
 
 import pytest
@@ -8,7 +11,11 @@ from torch import nn
 from nas.errors import RequestError
 from nas.evaluate.latency import ENGINES, Screen, Settings, StopRule
 from nas.evaluate.latency.child import here
-from nas.evaluate.latency.engines import RUNNERS, check, compiled, engine_version
+from nas.evaluate.latency.engines import RUNNERS, CudaGraph, check, compiled, engine_version
+from nas.evaluate.latency.replay import replay_ms
+from nas.evaluate.latency.timers import Sample
+from nas.evaluate.latency.warmup import Prepared
+from nas.evaluate.latency.window import Rivals
 from tests.unit.evaluate.latency.networks import Scrambled, upscaler
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
@@ -101,6 +108,62 @@ def test_the_many_networks_of_one_process_are_all_compiled() -> None:
         for width in range(1, 12):
             compiled(upscaler(width, 0).eval(), backend=backend)(torch.rand(1, 3, 4, 4))  # type: ignore[arg-type]
     assert len(built) == 11
+
+
+@pytest.fixture
+def captures(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, object]]:
+    """Pool and stream of every capture on a GPU that is not there."""
+    found: list[tuple[int, object]] = []
+
+    class Graph:
+        def replay(self) -> None:
+            pass
+
+    @contextmanager
+    def capture(_: Graph, *, pool: int, stream: object) -> Iterator[None]:
+        found.append((pool, stream))
+        yield
+
+    handles = count()
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: next(handles))
+    monkeypatch.setattr(torch.cuda, "Stream", lambda _: object())
+    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
+    return found
+
+
+def test_all_graphs_of_one_network_share_a_pool_and_its_stream(captures: list[tuple[int, object]]) -> None:
+    images = [torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 6)]
+    for graph in (CudaGraph(upscaler()), CudaGraph(upscaler())):
+        for image in (*images, *images):
+            assert graph(image).shape[2:] == (16, image.shape[3] * 4)
+    assert [pool for pool, _ in captures] == [0, 0, 1, 1]
+    assert captures[0] == captures[1] != captures[2] == captures[3]
+
+
+def test_replays_are_weighed_by_images_and_captured_largest_first(captures: list[tuple[int, object]]) -> None:
+    seen: list[int] = []
+
+    class Sees(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(x.shape[3])
+            return x
+
+    class Timer:
+        def time(self, network: nn.Module, image: torch.Tensor) -> Sample:
+            network(image)
+            return Sample(float(image.shape[3]), 0.0)
+
+        def peak_bytes(self, network: nn.Module, image: torch.Tensor) -> int:
+            raise AssertionError
+
+    images, network = [torch.rand(1, 3, 1, width) for width in (2, 8, 4)], Sees()
+    prepared = Prepared(Rivals(network, network, images, [1.0, 1.0, 2.0]), network)
+    assert replay_ms(Timer(), prepared, CUDA) == (2.0 + 8.0 + 2 * 4.0) / 4
+    assert list(dict.fromkeys(seen)) == [8, 4, 2]
+    assert len(captures) == 3
 
 
 def test_tensorrt_builds_an_engine_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:

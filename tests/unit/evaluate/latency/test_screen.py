@@ -90,7 +90,7 @@ def test_a_measurement_survives_json() -> None:
         (Broken(), "The network raised KeyError: 'no such feature'"),
         (Broken(most_pixels=200), "The network raised KeyError: 'no such feature'"),
         (NoImage(), "The network returned a tuple instead of an image."),
-        (nn.Identity(), "The network's output has the size 1x3x8x12; the baseline's is 1x3x32x48."),
+        (nn.Identity(), "The network's output has the size 1x3x16x16; the baseline's is 1x3x64x64."),
         (BreaksLater(11), "The network raised RuntimeError: CUDA error: an illegal memory access was encountered"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
