@@ -39,6 +39,13 @@ def test_compose_builds_from_files_that_exist() -> None:
     assert all((ROOT / "docker" / build["context"] / build["dockerfile"]).is_file() for build in built)
 
 
+def test_the_worker_sees_the_id_of_its_host_and_cannot_change_it() -> None:
+    (mount,) = YAML(typ="safe").load((ROOT / "docker" / "compose.yaml").read_text())["services"]["worker"]["volumes"]
+
+    assert (mount["target"], mount["read_only"]) == ("/etc/machine-id", True)
+    assert mount["bind"] == {"create_host_path": False}
+
+
 def test_the_packages_of_the_api_image_have_exact_versions() -> None:
     assert closure(API_PACKAGES) <= set(constraints())
 

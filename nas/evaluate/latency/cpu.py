@@ -3,13 +3,23 @@
 import hashlib
 import os
 import platform
+import re
 from pathlib import Path
 
 import psutil
 
 from nas.evaluate.latency.readings import Reading, Unavailable, Value, from_system, unavailable
 
-_MACHINE_ID = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
+# What a container shares with its host stands last: the firmware's id where it may be read, else the kernel's, which
+# lasts until it restarts.
+_MACHINE_ID = (
+    Path("/etc/machine-id"),
+    Path("/var/lib/dbus/machine-id"),
+    Path("/sys/class/dmi/id/product_uuid"),
+    Path("/proc/sys/kernel/random/boot_id"),
+)
+_NO_ID = re.compile(r"uninitialized|[0-]*|[fF-]*")
+"""What stands in these files where nobody has given the machine an id."""
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
@@ -25,9 +35,10 @@ def model_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 def uuid(name: str, *, files: tuple[Path, ...] = _MACHINE_ID) -> str:
     """A stable id of this machine's processor: a hash of its name, its cores and the machine's own id.
 
-    The machine's id itself is confidential (machine-id(5)) and only enters the hash.
+    The machine's id itself is confidential (machine-id(5)) and only enters the hash. Its host name is the last resort:
+    a container has another one at each start.
     """
-    machine = next((text for text in map(_text_or_empty, files) if text), platform.node())
+    machine = next((text for text in map(_text_or_empty, files) if not _NO_ID.fullmatch(text)), platform.node())
     cores = f"{psutil.cpu_count(logical=False)}/{psutil.cpu_count()}"
     return "CPU-" + hashlib.sha256(f"{name}|{cores}|{machine}".encode()).hexdigest()[:32]
 

@@ -1,7 +1,9 @@
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
+import psutil
 import pynvml
 import pytest
 import torch
@@ -149,6 +151,26 @@ def test_the_processors_id_is_stable_and_does_not_tell_the_machines(tmp_path: Pa
     assert first != cpu.uuid("a CPU", files=(file,))
     assert first != cpu.uuid("another CPU", files=(file,))
     assert cpu.uuid("a CPU", files=()).startswith("CPU-")
+
+
+def test_the_id_of_a_machine_that_has_one_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "machine-id"
+    file.write_text("0123456789abcdef0123456789abcdef\n")
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 4 if logical else 2)
+    known = hashlib.sha256(b"a CPU|2/4|0123456789abcdef0123456789abcdef").hexdigest()[:32]
+    assert cpu.uuid("a CPU", files=(file,)) == f"CPU-{known}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n", "uninitialized\n", "00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"],
+)
+def test_a_machine_without_an_id_of_its_own_has_that_of_its_host(tmp_path: Path, text: str) -> None:
+    empty, boot_id = tmp_path / "machine-id", tmp_path / "boot_id"
+    empty.write_text(text)
+    boot_id.write_text("8ab9a4b9-1c5a-4f1e-9d3c-0c1d2e3f4a5b\n")
+    files = (tmp_path / "missing", tmp_path, empty, boot_id)  # a folder stands where a mount found no file
+    assert cpu.uuid("a CPU", files=files) == cpu.uuid("a CPU", files=(boot_id,)) != cpu.uuid("a CPU", files=())
 
 
 def test_the_processors_name(tmp_path: Path) -> None:
