@@ -1,7 +1,6 @@
 """Whoever measures on a device gets a turn between any two pieces of a training's work, and nothing is done beside."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -150,20 +149,23 @@ def test_a_measurer_always_gets_his_turn_and_nobody_waits_for_himself(
     """Measurers stand at the turnstile all the time: work that asked twice for the device would wait for ever."""
     monkeypatch.setenv(lease.FOLDER_VARIABLE, str(tmp_path / "leases"))
     looks: list[float] = []
-    trained, measured = threading.Event(), 0
+    measured: list[None] = []
+    trained = threading.Event()
 
     def train() -> None:
         torch.set_num_threads(1)
         looks.extend(gone_through(course, photographs, tmp_path / "out", Leased())[1])
         trained.set()
 
-    threading.Thread(target=train, daemon=True).start()
-    deadline = time.monotonic() + LIMIT_S
-    while not trained.is_set() and time.monotonic() < deadline:
-        with lease.exclusive("CPU-turns"):
-            measured += 1
-    assert trained.is_set(), f"the training stands still after {measured} measurements"
-    assert measured > 10
+    def measure() -> None:
+        while not trained.is_set():
+            with lease.exclusive("CPU-turns"):
+                measured.append(None)
+
+    for work in (train, measure):  # both would hang
+        threading.Thread(target=work, daemon=True).start()
+    assert trained.wait(LIMIT_S), f"the training stands still after {len(measured)} measurements"
+    assert len(measured) > 10
     assert all(isinstance(one, float) for one in looks)
 
 
