@@ -1,12 +1,13 @@
 """``nas measure``: latency beside the baseline in the same window."""
 
+from math import ceil
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas.cli.architectures import find
-from nas.cli.measuring import BASELINE, Engine, Images, MemoryFormat, Precision, Protocol, Threads, protocol_for
-from nas.cli.options import Database, Device, Json
+from nas.cli.measuring import Setup
+from nas.cli.options import Database, Json, options_of
 from nas.cli.output import Bar, bar, columns, emit, fixed, rows, say
 from nas.errors import MeasurementError
 
@@ -18,44 +19,29 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 Archs = Annotated[list[str], typer.Argument(metavar="ARCH...", help="Files, system:NAME, or hashes of candidates.")]
+CONFIDENCE = 0.95
+"""What intervals are worth once a window has rounds enough."""
+ENOUGH = 12
+"""Rounds that a window should have time for: twice the least that give such an interval."""
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again what the store knows already.")]
 
 
 @commands.command("measure")
-def measure(
-    *,
-    database: Database,
-    archs: Archs,
-    protocol: Protocol = "screen",
-    device: Device = "auto",
-    precision: Precision = "fp32",
-    memory_format: MemoryFormat = "contiguous",
-    engine: Engine = "eager",
-    threads: Threads = None,
-    images: Images = None,
-    fresh: Fresh = False,
-    as_json: Json = False,
-) -> None:
+@options_of(Setup, "setup")
+def measure(*, database: Database, archs: Archs, setup: Setup, fresh: Fresh = False, as_json: Json = False) -> None:
     """Measure the latency of networks, each as a ratio to the baseline in the same window.
 
     What the store holds of the very same key answers at once; every new measurement is kept beside the earlier ones.
     """
     wanted = [(text, find(text, database)) for text in archs]
-    chosen = protocol_for(
-        protocol,
-        device=device,
-        precision=precision,
-        memory_format=memory_format,
-        engine=engine,
-        threads=threads,
-        images=images,
-    )
+    baseline = setup.beside(database)
+    protocol = setup.measured_by()
     from nas.cli.measured import Bench, described
     from nas.cli.stores import opened
 
     with opened(database) as store:
-        entries = every(wanted, Bench(store, chosen, BASELINE, fresh=fresh))
-    documents = described(entries)
+        entries = every(wanted, Bench(store, protocol, baseline, fresh=fresh))
+    documents = described(entries, baseline)
     emit(documents, as_json=as_json, table=lambda: table(documents))
     comment(entries)
     failed = [one for one in entries if one.status == "failed"]
@@ -83,12 +69,24 @@ def comment(entries: "list[Entry]") -> None:
     """Say on stderr why numbers are missing or doubtful, what changed, and what was not measured now."""
     for one in entries:
         if one.reason:
-            say(f"{one.name}: {one.reason}")
+            say(f"{one.name}: {hurried(one) or one.reason}")
         if one.change is not None and one.change.drifted:
             say(f"{one.name}: {one.change.text}.")
     cached = sum(one.cached for one in entries)
     if cached:
         say(f"{cached} of {len(entries)} answered from the store; --fresh measures again.")
+
+
+def hurried(one: "Entry") -> str:
+    """How long windows have to be, where the time ended them before they could tell anything; else empty."""
+    found = one.found
+    if found is None or found.stopped != "time" or (found.confidence or 1.0) >= CONFIDENCE:
+        return ""
+    round_s = sum(sum(row) / len(row) for rows in found.samples_ms.values() for row in rows) / 1e3
+    return (
+        f"Too few rounds fitted into the time, since one takes {round_s:.2g} s at these sizes; "
+        f"measure again with --seconds {ceil(ENOUGH * round_s)}, or with smaller images."
+    )
 
 
 TITLES = ("network", "ms", "95 %", "of baseline", "95 %", "than baseline", "than the best", "MB", "load", "flags")
@@ -107,9 +105,7 @@ def caption(documents: list[dict[str, Any]]) -> str | None:
     how = one["settings"]
     words = [one["protocol"], how["precision"], how["memory_format"], how["engine"]]
     threads = [f"{one['threads']} thread{'s' * (one['threads'] > 1)}"] if one["device"]["kind"] == "cpu" else []
-    return (
-        f"On {one['device']['name']}: {', '.join([*words, *threads])}; as a ratio to {BASELINE.removeprefix('system:')}"
-    )
+    return f"On {one['device']['name']}: {', '.join([*words, *threads])}; as a ratio to {one['baseline']['name']}"
 
 
 def shown(one: dict[str, Any]) -> tuple[str | None, ...]:

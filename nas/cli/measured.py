@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas import networks
+from nas.cli.measuring import Reference
 from nas.costing import counts
 from nas.errors import NasError
 from nas.evaluate.latency import LatencyProtocol, Measurement
 from nas.evaluate.latency.keeping import columns_of, measurement_of
-from nas.language import Architecture, load_architecture
+from nas.language import Architecture
 from nas.store import Store, architectures, changes, measurements
 from nas.store.changes import Change
 
@@ -70,17 +71,20 @@ class Bench:
         fresh: Measure again what is known.
     """
 
-    def __init__(self, store: Store, protocol: LatencyProtocol, baseline: str, *, fresh: bool) -> None:
+    def __init__(self, store: Store, protocol: LatencyProtocol, baseline: Reference, *, fresh: bool) -> None:
         self._store, self._protocol, self._fresh = store, protocol, fresh
-        self._baseline = load_architecture(baseline)
+        self._baseline = baseline
 
     @cached_property
     def _baseline_network(self) -> networks.Network:
-        return networks.build(self._baseline)
+        return networks.build(self._baseline.architecture)
 
     def entry(self, name: str, architecture: Architecture, progress: Progress) -> Entry:
         """The measurement of one network; whatever is wrong with the network is its reason."""
-        key = self._protocol.key(architecture.deployed_hash, self._baseline.deployed_hash)
+        beside = self._baseline.architecture
+        if architecture.scale != beside.scale:
+            return Entry(name, architecture, reason=self._baseline.unlike(architecture))
+        key = self._protocol.key(architecture.deployed_hash, beside.deployed_hash)
         with self._store.reading() as session:
             known = None if self._fresh else measurements.newest(session, key)
         if known is not None:
@@ -94,9 +98,9 @@ class Bench:
             row = measurements.add(
                 session,
                 key,
-                setup=self._protocol.key("", self._baseline.deployed_hash),
+                setup=self._protocol.key("", beside.deployed_hash),
                 deployed_hash=architecture.deployed_hash,
-                **columns_of(found),
+                **columns_of(found, self._baseline.to_dict()),
             )
         return self._entry(name, architecture, row, cached=False)
 
@@ -114,7 +118,7 @@ def best_of(entries: Sequence[Entry]) -> Entry | None:
     return entries[ranked[0][1]] if ranked and len(entries) > 1 else None
 
 
-def described(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def described(entries: Sequence[Entry], baseline: Reference) -> list[dict[str, Any]]:
     """Every entry as plain data: the whole record, where it is kept, what changed, and how it compares."""
     best = best_of(entries)
     return [
@@ -125,6 +129,7 @@ def described(entries: Sequence[Entry]) -> list[dict[str, Any]]:
             "measurement": one.row,
             "cached": one.cached,
             "flags": one.flags,
+            "baseline": baseline.to_dict(),
             "change": None if one.change is None else one.change.to_dict(),
             "than_baseline": one.verdict(),
             "than_best": None if best is None else "best" if one is best else one.verdict(best),

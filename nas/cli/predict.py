@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nas.cli.architectures import find
-from nas.cli.measuring import BASELINE, Engine, Images, MemoryFormat, Precision, Protocol, Threads, protocol_for
-from nas.cli.options import Database, Device, Json
+from nas.cli.measuring import Setup
+from nas.cli.options import Database, Json, options_of
 from nas.cli.output import columns, emit, fixed, rows
 from nas.errors import MeasurementError
 
@@ -24,46 +24,33 @@ Archs = Annotated[
 
 
 @commands.command("predict")
-def predict(
-    *,
-    database: Database,
-    archs: Archs = None,
-    protocol: Protocol = "screen",
-    device: Device = "auto",
-    precision: Precision = "fp32",
-    memory_format: MemoryFormat = "contiguous",
-    engine: Engine = "eager",
-    threads: Threads = None,
-    images: Images = None,
-    as_json: Json = False,
-) -> None:
+@options_of(Setup, "setup")
+def predict(*, database: Database, archs: Archs = None, setup: Setup, as_json: Json = False) -> None:
     """Predict latency ratios from the store's own measurements of one setup; a prediction is never a result.
 
     Refused when too few networks were measured with this setup, or when FLOPs alone predict as well.
     """
     wanted = [(text, find(text, database)) for text in archs or []]
-    chosen = protocol_for(
-        protocol,
-        device=device,
-        precision=precision,
-        memory_format=memory_format,
-        engine=engine,
-        threads=threads,
-        images=images,
-    )
+    baseline = setup.beside(database)
+    protocol = setup.measured_by()
+    from nas.cli.stores import opened
     from nas.evaluate.latency.predictor import Predictor
-    from nas.language import Architecture, load_architecture
+    from nas.language import Architecture
     from nas.store import measurements
 
-    setup = chosen.key("", load_architecture(BASELINE).deployed_hash)
-    from nas.cli.stores import opened
-
+    key = protocol.key("", baseline.architecture.deployed_hash)
     with opened(database) as store, store.reading() as session:
-        known = measurements.comparable(session, setup)
+        known = measurements.comparable(session, key)
     predictor = Predictor.fit([(Architecture(one.document), one.ratio) for one in known])
     measured = {one.deployed_hash: one.ratio for one in known}
     predictions = [one_prediction(text, found, predictor, measured) for text, found in wanted]
-    document = {"protocol": chosen.id, "setup": setup, "worth": predictor.worth.to_dict(), "predictions": predictions}
+    document = {
+        "protocol": protocol.id,
+        "setup": key,
+        "baseline": baseline.to_dict(),
+        "worth": predictor.worth.to_dict(),
+        "predictions": predictions,
+    }
     emit(document, as_json=as_json, table=lambda: table(document))
     unknown = [one for one in predictions if one["reason"]]
     if unknown:
@@ -88,7 +75,7 @@ def one_prediction(
 
 def table(document: dict[str, Any]) -> "Table":
     """The document of ``nas predict --json`` as a table."""
-    shown = columns("network", "predicted, of baseline", "95 %", "measured", title=caption(document["worth"]))
+    shown = columns("network", "predicted, of baseline", "95 %", "measured", title=caption(document))
     return rows(
         shown,
         (
@@ -103,9 +90,11 @@ def table(document: dict[str, Any]) -> "Table":
     )
 
 
-def caption(worth: dict[str, Any]) -> str:
-    """What the predictor is worth, in words."""
+def caption(document: dict[str, Any]) -> str:
+    """What ratios are taken to, and what the predictor is worth, in words."""
+    worth = document["worth"]
     return (
-        f"Learned from {worth['rows']} networks; on networks left out: error {worth['mape']:.1%}, rank correlation "
-        f"{worth['spearman']:.2f} (FLOPs alone: {worth['flops_mape']:.1%}, {worth['flops_spearman']:.2f})"
+        f"As a ratio to {document['baseline']['name']}, learned from {worth['rows']} networks; on networks left out: "
+        f"error {worth['mape']:.1%}, rank correlation {worth['spearman']:.2f} "
+        f"(FLOPs alone: {worth['flops_mape']:.1%}, {worth['flops_spearman']:.2f})"
     )

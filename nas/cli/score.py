@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.options import Json
+from nas.cli.options import Edition, Json
 from nas.cli.output import columns, emit, fixed, rows, say
 from nas.errors import RequestError
 
@@ -20,12 +20,6 @@ Baseline = Annotated[
     ),
 ]
 Psnr = Annotated[float | None, typer.Option("--psnr-db", help="PSNR on the validation set, for the gate.")]
-Edition = Annotated[
-    str,
-    typer.Option(
-        "--edition", metavar="NAME|FILE", help="The challenge whose baseline, weights, gate and results count."
-    ),
-]
 Table1 = Annotated[bool, typer.Option("--table1", help="Recompute every score cell of the report's Table 1.")]
 
 

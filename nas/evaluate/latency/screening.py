@@ -16,7 +16,8 @@ from nas.evaluate.latency.shapes import area_quantiles
 from nas.evaluate.latency.statistics import StopRule
 from nas.evaluate.latency.window import Window, none_valid
 
-LIMIT_S = 120.0
+LIMIT_S = 100.0
+"""Seconds that the process may take beside ten times the cap of a window."""
 
 
 class Screen:
@@ -53,7 +54,7 @@ class Screen:
         self.plan = Plan(device, sizes=sizes, settings=settings, threads=threads, lease=lease)
         self.plan.shapes = area_quantiles(self.plan.shapes)
         self._rule = rule or StopRule()
-        self._limit_s = self.plan.limit_s(limit_s, LIMIT_S)
+        self._limit_s = self.plan.limit_s(limit_s, 10.0 * self._rule.cap_s + LIMIT_S)
         self._ask = ask
 
     def key(self, deployed_hash: str, baseline_hash: str) -> str:

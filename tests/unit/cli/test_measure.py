@@ -1,5 +1,7 @@
 """`nas measure` with a protocol that answers from a list; the real ones are tested where they are."""
 
+import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +13,11 @@ from torch import nn
 
 from nas.cli.measuring import sizes
 from nas.errors import BuildError, NasError
-from nas.evaluate.latency import Measurement, Settings, Shape
+from nas.evaluate.latency import Measurement, Settings, Shape, protocol_of
 from nas.evaluate.latency.device import cpu_record
 from nas.evaluate.latency.measurement import Status
+from nas.language import load_architecture
+from nas.store import Store, measurements
 from tests.unit.cli.conftest import Nas
 
 FAST, SLOW, EFDN = "system:SPAN", "system:EMSR", "system:EFDN"
@@ -128,25 +132,91 @@ def test_a_network_that_fails_is_a_row_and_the_rest_goes_on(nas: Nas, table: Tab
 def test_the_options_reach_the_protocol(nas: Nas, table: Table) -> None:
     table.answers = [sound(0.5)]
     words = ["--protocol", "strict", "--precision", "bf16", "--memory-format", "channels_last", "--engine", "compile"]
-    assert nas("measure", FAST, "--threads", "2", "--device", "cpu", *words).status == 0
+    assert nas("measure", FAST, "--threads", "2", "--device", "cpu", "--seconds", "30", *words).status == 0
     settings = Settings(precision="bf16", memory_format="channels_last", engine="compile")
-    assert table.asked == {"name": "strict", "device": "cpu", "settings": settings, "sizes": None, "threads": 2}
+    asked = {"name": "strict", "device": "cpu", "settings": settings, "sizes": None, "threads": 2, "cap_s": 30.0}
+    assert table.asked == asked
 
 
 @pytest.mark.parametrize(
-    "words", [["--threads", "0"], ["--engine", "steam"], ["--precision", "tf32"], ["--images", "/no/such/folder"]]
+    ("words", "name"), [((), "EFDN"), (("--edition", "ntire2026"), "SPAN"), (("--baseline", SLOW), "EMSR")]
+)
+def test_the_baseline_is_the_editions_or_any_network_and_is_named(
+    nas: Nas, table: Table, words: tuple[str, ...], name: str
+) -> None:
+    table.answers = [sound(0.5)]
+    (one,) = nas("measure", FAST, "--json", *words).document
+    beside = load_architecture(f"system:{name}")
+    named = {"name": name, "hash": beside.hash, "deployed_hash": beside.deployed_hash}
+    assert one["baseline"] == named
+    with Store(os.environ["NAS_DATABASE"]) as store, store.reading() as session:
+        row = measurements.get(session, one["measurement"])
+        assert row.record["baseline"] == named
+        assert (row.key, row.setup) == tuple(table.key(of, beside.deployed_hash) for of in (one["deployed_hash"], ""))
+    cached = nas("measure", FAST, *words)
+    assert f"as a ratio to {name}\n" in "".join(f"{line.rstrip()}\n" for line in cached.out.splitlines())
+    assert "1 of 1 answered from the store" in cached.err
+
+
+def test_ratios_to_another_baseline_never_answer(nas: Nas, table: Table) -> None:
+    table.answers = [sound(0.5), sound(0.8)]
+    first, second = (nas("measure", FAST, "--json", "--edition", year).document for year in ("ntire2025", "ntire2026"))
+    assert [one["ratio"] for (one,) in (first, second)] == [0.5, 0.8]
+    assert (second[0]["cached"], second[0]["change"]) == (False, None)
+
+
+def test_a_network_that_enlarges_by_another_factor_is_not_measured(nas: Nas, table: Table, tmp_path: Path) -> None:
+    file = tmp_path / "twice.json"
+    file.write_text(json.dumps({**load_architecture(FAST).to_dict(), "scale": 2}), encoding="utf-8")
+    result = nas("measure", str(file))
+    assert result.status == 1
+    assert "It enlarges by 2, but EFDN, the baseline, by 4; name one that enlarges by 2 with --baseline." in result.err
+    table.answers = [sound(1.0)]
+    assert nas("measure", str(file), "--baseline", str(file)).status == 0
+
+
+def test_too_little_time_is_told_with_the_time_that_is_enough(nas: Nas, table: Table) -> None:
+    samples = {"candidate": ((900.0, 900.0), (600.0, 600.0)), "baseline": ((1500.0, 1500.0), (1000.0, 1000.0))}
+    short = sound(0.6, status="unstable", reason="Few rounds.", stopped="time", confidence=0.5, samples_ms=samples)
+    table.answers = [short]
+    result = nas("measure", FAST)
+    assert (result.status, result.out.split()[-1]) == (0, "unstable")
+    assert "one takes 4 s at these sizes; measure again with --seconds 48, or with smaller images." in result.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--threads", "0"],
+        ["--engine", "steam"],
+        ["--precision", "tf32"],
+        ["--images", "/no/such/folder"],
+        ["--edition", "ntire1999"],
+        ["--edition", "/no/such/edition.yaml"],
+        ["--baseline", "system:NOBODY"],
+        ["--baseline", "/no/such/network.yaml"],
+        ["--seconds", "0"],
+        ["--seconds", "nan"],
+        ["--seconds", "9", "--protocol", "challenge"],
+    ],
 )
 def test_a_wrong_request_is_one_sentence(nas: Nas, words: list[str]) -> None:
     result = nas("measure", FAST, "--device", "cpu", *words)
     assert (result.status, result.out, len(result.err.strip().splitlines())) == (2, "", 1)
 
 
+def test_what_another_time_was_given_is_another_setup() -> None:
+    keys = [protocol_of("strict", device="cpu", cap_s=cap_s).key("a network", "a baseline") for cap_s in (None, 60, 9)]
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_a_prediction_is_refused_while_too_little_was_measured(nas: Nas, table: Table) -> None:
     table.answers = [sound(0.5)]
     nas("measure", FAST)
-    result = nas("predict", SLOW)
-    assert (result.status, result.out) == (1, "")
-    assert "needs 30 networks measured with this very setup; the store holds 1." in result.err
+    for words, known in (((), 1), (("--edition", "ntire2026"), 0), (("--baseline", SLOW), 0)):
+        result = nas("predict", SLOW, *words)
+        assert (result.status, result.out) == (1, "")
+        assert f"needs 30 networks measured with this very setup; the store holds {known}." in result.err
 
 
 def test_sizes_of_pictures_are_upright_and_other_files_are_left_out(
