@@ -84,8 +84,8 @@ def hurried(one: "Entry") -> str:
         return ""
     round_s = sum(sum(row) / len(row) for rows in found.samples_ms.values() for row in rows) / 1e3
     return (
-        f"Too few rounds fitted into the time, since one takes {round_s:.2g} s at these sizes; "
-        f"measure again with --seconds {ceil(ENOUGH * round_s)}, or with smaller images."
+        f"Too few rounds fitted into the time, since one takes {round_s:.2g} s at these sizes now; "
+        f"measure again with --seconds {ceil(ENOUGH * round_s)}, with smaller images, or when the machine is quieter."
     )
 
 

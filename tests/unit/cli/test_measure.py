@@ -181,7 +181,7 @@ def test_too_little_time_is_told_with_the_time_that_is_enough(nas: Nas, table: T
     table.answers = [short]
     result = nas("measure", FAST)
     assert (result.status, result.out.split()[-1]) == (0, "unstable")
-    assert "one takes 4 s at these sizes; measure again with --seconds 48, or with smaller images." in result.err
+    assert "one takes 4 s at these sizes now; measure again with --seconds 48, with smaller images" in result.err
 
 
 @pytest.mark.parametrize(
