@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from nas.evaluate.latency import Screen, lease
+from nas.evaluate.latency.keeping import columns_of, measurement_of
 from nas.language import load_architecture
 from nas.language.reader import read_text
 from tests.tiny import RECIPE
@@ -46,6 +47,16 @@ def test_latency_is_keyed_by_the_sizes_of_the_photographs(photographs: Path, tmp
     square, embedded = (Networks(job(data, tmp_path)).latency_key(network) for data in (photographs, "embedded"))
     assert square == Screen("cpu", sizes=[(24, 24)] * 3).key(network.deployed_hash, EMSR.deployed_hash)
     assert embedded == Screen("cpu", sizes=[(60, 90), (64, 96)]).key(network.deployed_hash, EMSR.deployed_hash)
+
+
+def test_a_measurement_names_its_baseline_and_reads_back(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Screen, "measure", lambda screen, *_: screen.plan.facts(screen.id, load=0.5))
+    found = Networks(job(photographs, tmp_path)).latency(spabs())
+    named = {"name": "EMSR", "hash": EMSR.hash, "deployed_hash": EMSR.deployed_hash}
+    assert found.record["baseline"] == named
+    assert columns_of(measurement_of(found.record), named)["record"].items() >= found.record.items()
 
 
 def test_a_longer_training_that_another_search_left_is_not_taken_for_a_rung(
