@@ -59,7 +59,7 @@ class Networks:
 
     @cached_property
     def _data(self) -> ImageSet:
-        return load(self._job.data, self._job.scale)
+        return load(self._job.data, self._job.scale, turns=self._turns)
 
     @cached_property
     def _baseline(self) -> Architecture:

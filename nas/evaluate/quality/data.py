@@ -13,6 +13,7 @@ from nas.evaluate.quality import data_memory, data_shards, data_sources
 from nas.evaluate.quality.data_pairs import Pair, Pairs
 from nas.evaluate.quality.data_sources import EMBEDDED, Decoded, Part, Source
 from nas.evaluate.quality.photographs import Skipped
+from nas.evaluate.quality.turns import Turns
 
 __all__ = ["EMBEDDED", "ImageSet", "Pair", "Pairs", "load"]
 
@@ -66,7 +67,9 @@ class _Entry:
     given: str
 
 
-def load(source: str | Path, scale: int = 4, *, memory_bytes: int | None = None) -> ImageSet:
+def load(
+    source: str | Path, scale: int = 4, *, memory_bytes: int | None = None, turns: Turns | None = None
+) -> ImageSet:
     """Read ``embedded``, a folder of photographs or one of the challenge's layout, and make missing reductions.
 
     Photographs are cut at the right and lower border to multiples of the scale, as the challenge's ``modcrop`` does.
@@ -77,6 +80,7 @@ def load(source: str | Path, scale: int = 4, *, memory_bytes: int | None = None)
         scale: How much smaller the reductions are.
         memory_bytes: What photographs may take of the host's memory; by default ``NAS_IMAGE_MEMORY_MB`` or half of
             what is free.
+        turns: Taken for each photograph by whoever does not hold them; None where nobody measures.
 
     Raises:
         DataError: the folder is missing, or holds too few readable photographs.
@@ -86,17 +90,18 @@ def load(source: str | Path, scale: int = 4, *, memory_bytes: int | None = None)
     else:
         name, sources = Path(source).name, data_sources.folder(Path(source), scale)
     budget = data_memory.host_bytes() if memory_bytes is None else memory_bytes
+    turns = turns or Turns("cpu")
     if source == EMBEDDED or data_sources.decoded_bytes(sources, scale) <= budget:
-        entries, skipped = _in_memory(sources, scale)
+        entries, skipped = _in_memory(sources, scale, turns)
         return _image_set(name, scale, _checked(source, entries, skipped), skipped, None)
-    entries, skipped, folder = _on_disk(sources, scale)
+    entries, skipped, folder = _on_disk(sources, scale, turns)
     return _image_set(name, scale, _checked(source, entries, skipped), skipped, folder)
 
 
-def _in_memory(sources: Sequence[Source], scale: int) -> tuple[list[_Entry], list[Skipped]]:
+def _in_memory(sources: Sequence[Source], scale: int, turns: Turns) -> tuple[list[_Entry], list[Skipped]]:
     entries: list[_Entry] = []
     skipped: list[Skipped] = []
-    for item in data_sources.decode_all(sources, scale):
+    for item in data_sources.decode_all(sources, scale, turns):
         if isinstance(item, Decoded):
             pair = Pair(item.name, torch.from_numpy(item.hr), torch.from_numpy(item.lr))
             entries.append(_Entry(pair, item.part, item.digest, item.given))
@@ -105,8 +110,8 @@ def _in_memory(sources: Sequence[Source], scale: int) -> tuple[list[_Entry], lis
     return entries, skipped
 
 
-def _on_disk(sources: Sequence[Source], scale: int) -> tuple[list[_Entry], list[Skipped], Path]:
-    folder, index = data_shards.items(sources, scale, data_shards.cache())
+def _on_disk(sources: Sequence[Source], scale: int, turns: Turns) -> tuple[list[_Entry], list[Skipped], Path]:
+    folder, index = data_shards.items(sources, scale, data_shards.cache(), turns)
     shards = data_shards.Shards(folder)
     entries = [
         _Entry(

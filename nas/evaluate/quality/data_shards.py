@@ -22,6 +22,7 @@ from nas.errors import DataError
 from nas.evaluate.quality.bicubic import Image
 from nas.evaluate.quality.data_sources import Decoded, Source, decode_all
 from nas.evaluate.quality.photographs import Skipped
+from nas.evaluate.quality.turns import Turns
 
 VERSION = 1
 SHARD_BYTES = 2**30
@@ -41,7 +42,7 @@ def key(sources: Sequence[Source], scale: int) -> str:
     return hashlib.sha256(json.dumps(["shards", VERSION, scale, lines]).encode()).hexdigest()[:32]
 
 
-def items(sources: Sequence[Source], scale: int, root: Path) -> tuple[Path, list[Item]]:
+def items(sources: Sequence[Source], scale: int, root: Path, turns: Turns) -> tuple[Path, list[Item]]:
     """The folder with the decoded ``sources`` and its index; they are decoded now if they never were.
 
     Raises:
@@ -51,7 +52,7 @@ def items(sources: Sequence[Source], scale: int, root: Path) -> tuple[Path, list
     try:
         with _alone(folder):
             if not folder.is_dir():
-                _build(folder, sources, scale)
+                _build(folder, sources, scale, turns)
     except OSError as error:
         raise DataError(
             f"The photographs do not fit into memory and cannot be decoded to {str(root)!r} ({error.strerror}); "
@@ -111,13 +112,13 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _build(folder: Path, sources: Sequence[Source], scale: int) -> None:
+def _build(folder: Path, sources: Sequence[Source], scale: int, turns: Turns) -> None:
     draft = folder.with_name(f"{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed: we hold its lock
     draft.mkdir()
     try:
         writer = _Writer(draft)
-        index = [_written(item, writer) for item in decode_all(sources, scale)]
+        index = [_written(item, writer) for item in decode_all(sources, scale, turns)]
         writer.close()
         with (draft / "index.json").open("w") as file:
             json.dump(index, file)

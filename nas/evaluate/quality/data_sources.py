@@ -14,6 +14,7 @@ from nas.errors import DataError
 from nas.evaluate.quality import photographs
 from nas.evaluate.quality.bicubic import Image, downscale
 from nas.evaluate.quality.photographs import SUFFIXES, Skipped
+from nas.evaluate.quality.turns import Turns, expect_free
 
 VALIDATION_LIST = "validation.txt"
 EMBEDDED = "embedded"
@@ -101,17 +102,23 @@ def decode(source: Source, scale: int) -> Decoded | Skipped:
     return Decoded(source.name, cut.copy(), lr, source.part, digest, hashlib.sha256(lr.tobytes()).hexdigest())
 
 
-def decode_all(sources: Sequence[Source], scale: int) -> Iterator[Decoded | Skipped]:
-    """Every source in order, decoded a few ahead in threads."""
+def decode_all(sources: Sequence[Source], scale: int, turns: Turns) -> Iterator[Decoded | Skipped]:
+    """Every source in order, decoded a few ahead in threads, each of them in a turn of its own."""
+    expect_free()  # the threads would wait for a measurer, who waits for whoever waits for them
+
+    def decoded(source: Source) -> Decoded | Skipped:
+        with turns.taken():
+            return decode(source, scale)
+
     threads = min(os.cpu_count() or 1, MOST_THREADS)
     waiting: deque[Future[Decoded | Skipped]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         todo = iter(sources)
         for source in islice(todo, 2 * threads):
-            waiting.append(pool.submit(decode, source, scale))
+            waiting.append(pool.submit(decoded, source))
         while waiting:
             yield waiting.popleft().result()
-            waiting.extend(pool.submit(decode, source, scale) for source in islice(todo, 1))
+            waiting.extend(pool.submit(decoded, source) for source in islice(todo, 1))
 
 
 def decoded_bytes(sources: Iterable[Source], scale: int) -> int:

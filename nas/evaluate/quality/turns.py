@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-
-import torch
+from typing import TYPE_CHECKING
 
 from nas.evaluate.quality.progress import Lease
+
+if TYPE_CHECKING:
+    import torch
 
 Point = Callable[[], None]
 """Called in the middle of long work, where the device may be given to somebody else."""
@@ -48,8 +50,8 @@ class Turns:
         lease: How the device is held; None where nobody measures.
     """
 
-    def __init__(self, device: str | torch.device, lease: Lease | None = None) -> None:
-        self._device, self._lease = torch.device(device), lease
+    def __init__(self, device: "str | torch.device", lease: Lease | None = None) -> None:
+        self._device, self._lease = str(device), lease
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -80,5 +82,7 @@ class Turns:
     def _give(self) -> None:
         _thread.holds = False
         with _thread.held:
-            if self._lease is not None and self._device.type == "cuda":
+            if self._lease is not None and self._device.startswith("cuda"):
+                import torch
+
                 torch.cuda.synchronize(self._device)

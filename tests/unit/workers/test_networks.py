@@ -1,5 +1,6 @@
 """The backend that trains real networks."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +78,17 @@ def test_a_longer_training_that_another_search_left_is_not_taken_for_a_rung(
 def test_nothing_is_trained_or_judged_while_the_device_is_not_held(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    book = Book()
-    monkeypatch.setattr(lease, "shared", lambda uuid: book.shared())
-    backend = Networks(job(photographs, tmp_path))
+    book, backend = Book(), Networks(job(photographs, tmp_path))
+    decoded: list[str] = []
+
+    def noted(uuid: str) -> AbstractContextManager[None]:
+        decoded.append(uuid)
+        return nullcontext()
+
+    monkeypatch.setattr(lease, "shared", noted)
     _ = backend._data
+    assert len(decoded) == 3, "each photograph is decoded in a turn of its own"
+    monkeypatch.setattr(lease, "shared", lambda uuid: book.shared())
     with OnlyWhileHeld(book) as ran:
         assert backend.facts()["bicubic_psnr_db"] > 0
         found = [backend.quality(spabs(), rung, lambda _: None) for rung in (0, 1)]

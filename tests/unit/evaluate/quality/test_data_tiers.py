@@ -18,6 +18,7 @@ from nas.evaluate.quality import data_memory, data_shards
 from nas.evaluate.quality.batches import CropSource
 from nas.evaluate.quality.data import ImageSet, load
 from nas.evaluate.quality.data_sources import Source
+from nas.evaluate.quality.turns import Turns
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 ROOT = Path(__file__).parents[4]
@@ -106,10 +107,10 @@ def test_two_at_once_decode_once_between_them(folder: Path, monkeypatch: pytest.
     built: list[Path] = []
     build = data_shards._build
 
-    def counted(path: Path, sources: Sequence[Source], scale: int) -> None:
+    def counted(path: Path, sources: Sequence[Source], scale: int, turns: Turns) -> None:
         built.append(path)
         time.sleep(0.05)
-        build(path, sources, scale)
+        build(path, sources, scale, turns)
 
     monkeypatch.setattr(data_shards, "_build", counted)
     with ThreadPoolExecutor(3) as pool:

@@ -14,7 +14,7 @@ from nas import networks
 from nas.evaluate.latency import lease
 from nas.evaluate.quality import metrics_tiles, teachers, training
 from nas.evaluate.quality.batches import CropSource
-from nas.evaluate.quality.data import ImageSet, Pairs
+from nas.evaluate.quality.data import ImageSet, Pairs, load
 from nas.evaluate.quality.metrics import bicubic_psnr_db, bicubic_quality, evaluate
 from nas.evaluate.quality.progress import Lease
 from nas.evaluate.quality.recipes import Recipe, load_recipe
@@ -179,6 +179,13 @@ def test_a_device_is_never_asked_for_twice() -> None:
         turns.point()
 
 
+def test_photographs_are_not_decoded_by_whoever_holds_the_device() -> None:
+    """Their threads would wait for a measurer, who waits for the holder, who waits for the threads."""
+    turns = Turns(CPU)
+    with turns.taken(), pytest.raises(RuntimeError, match="holds it"):
+        load("embedded", turns=turns)
+
+
 def test_a_failure_gives_the_device_back() -> None:
     book = Book()
     with pytest.raises(ValueError, match="broken"), Turns(CPU, book).taken():
@@ -230,3 +237,12 @@ def test_a_chunk_ends_when_its_time_is_over(photographs: ImageSet, monkeypatch: 
     trainer._chunk_steps = 100  # steps were quick until now
     trainer.run()
     assert seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_work_in_flight_on_a_gpu_is_over_before_it_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    book, waited = Book(), []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: waited.append((device, book.held)))
+    turns = Turns("cuda:0", book)
+    with turns.taken():
+        turns.point()
+    assert waited == [("cuda:0", True)] * 2
