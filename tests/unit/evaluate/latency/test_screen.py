@@ -188,6 +188,18 @@ def test_a_throttled_device_gives_no_measurement(monkeypatch: pytest.MonkeyPatch
     assert set(found.drops) == {"hw_thermal_slowdown"}
 
 
+@pytest.mark.parametrize("kind", [Screen, Strict])
+def test_a_device_that_recovers_is_measured_and_the_drops_are_told(
+    kind: type[Screen] | type[Strict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hot = iter([Snapshot(event_reasons=("hw_slowdown",))] * 6)
+    recovers = Conditions(lambda: next(hot, Snapshot()))
+    monkeypatch.setattr("nas.evaluate.latency.child.conditions_of", lambda device: recovers)
+    found = kind(sizes=[(8, 12)], rule=StopRule(cap_s=0.1), ask=here).measure(upscaler(), upscaler())
+    assert found.status != "failed", found.reason
+    assert set(found.drops) == {"hw_slowdown"}
+
+
 def test_a_cpu_gives_no_sign_that_drops_a_pass() -> None:
     found = conditions_of(torch.device("cpu"))
     assert found.judge(found.snapshot()) == ""
