@@ -76,7 +76,7 @@ def repeat(seed: int, names: Sequence[str], options: argparse.Namespace) -> dict
     plan = Plan(options.device, sizes=None, settings=settings(options), threads=options.threads)
     plan.shapes = area_quantiles(plan.shapes, SHAPES)
     torch.set_num_threads(plan.threads)
-    draws, turn = random.Random(seed), StopRule(relative_width=0.0, cap_s=60.0, most_rounds=ROUNDS_A_TURN)
+    draws, turn = random.Random(seed), StopRule(relative_width=0.0, cap_s=5.0, most_rounds=ROUNDS_A_TURN)
     timer, conditions = timer_for(plan.device), conditions_of(plan.device)
     turns: dict[str, list[Window]] = {name: [] for name in names}
     with plan.lease(), plan.settings.applied():
@@ -95,6 +95,9 @@ def repeat(seed: int, names: Sequence[str], options: argparse.Namespace) -> dict
 
 def of_turns(turns: Sequence[Window]) -> dict[str, Any]:
     """The ratio of all turns together, and its interval, which grows when early and late turns differ."""
+    drops = [reason for turn in turns for reason in turn.drops]
+    if not any(turn.rounds for turn in turns):
+        raise SystemExit(f"Nothing could be measured: {drops[-1]}")
     whole = Window(
         turns[0].weights,
         candidate_ms=pooled([turn.candidate_ms for turn in turns]),
@@ -107,7 +110,7 @@ def of_turns(turns: Sequence[Window]) -> dict[str, Any]:
         "latency_ms": whole.latency.value,
         "rounds": whole.rounds,
         "drift": whole.drift,
-        "dropped": sum(len(turn.drops) for turn in turns),
+        "drops": drops,
         "load": os.getloadavg()[0],
         "candidate_ms": rounded(whole.candidate_ms),
         "baseline_ms": rounded(whole.baseline_ms),
