@@ -38,6 +38,8 @@ from nas.language import load_architecture
 from nas.networks import build
 from nas.published import System, systems
 
+FORMAT = 2
+"""Of the file of results; rises when a step holds something else."""
 MOST_RANK = 11
 SHAPES = 6
 ROUNDS_A_TURN = 2
@@ -50,8 +52,8 @@ LEAST_CANNOT_TELL = 0.95
 BASELINE = "EFDN"
 KEPT = (
     "status", "reason", "ratio", "ratio_interval", "latency_ms", "graph_ms", "host_ms", "launch_bound", "noise",
-    "drift", "voided", "rounds", "cpu_share", "probe_before_mhz", "probe_after_mhz", "seconds", "load", "runs_ratio",
-    "without_first_ms", "unavailable",
+    "drift", "voided", "rounds", "stopped", "cpu_share", "huge_pages_mb", "probe_before_mhz", "probe_after_mhz",
+    "seconds", "load", "runs_ratio", "without_first_ms", "unavailable",
 )  # fmt: skip
 
 Bounds = tuple[float, float]
@@ -221,7 +223,7 @@ def kept_before(options: argparse.Namespace) -> Done:
     """The steps that ``--out`` holds; those of another device, command or number of threads are refused."""
     if not (options.out and options.out.exists()):
         return {}
-    document, now = json.loads(options.out.read_text()), heading(options)
+    document, now = results(options.out), heading(options)
     if document["device"]["uuid"] != now["device"]["uuid"] or any(
         document[k] != now[k] for k in ("command", "threads")
     ):
@@ -230,8 +232,17 @@ def kept_before(options: argparse.Namespace) -> Done:
     return done
 
 
+def results(path: Path) -> dict[str, Any]:
+    """What a file of results holds."""
+    document: dict[str, Any] = json.loads(path.read_text())
+    if document.get("format") != FORMAT:
+        raise SystemExit(f"{path} was written by another version of this benchmark; measure into a new file.")
+    return document
+
+
 def heading(options: argparse.Namespace) -> dict[str, Any]:
     return {
+        "format": FORMAT,
         "date": time.strftime("%Y-%m-%d"),
         "command": f"python benchmarks/latency.py --device {options.device}" + (" --quick" if options.quick else ""),
         "device": device_record(options.device).to_dict(),
@@ -281,6 +292,9 @@ def figures(done: Done) -> dict[str, Any]:
     spreads = {name: (max(values) - min(values)) / median(values) for name, values in ratios.items()}
     middles = [median(values) for values in ratios.values()]
     loads = [one["load"] for found in done.values() for one in (found, *found.values()) if has_load(one)]
+    widths = [relative_width(one["ratio_interval"], one["ratio"]) for one in itself]
+    told = [name for name, (low, high) in strict.items() if name in screens and not low <= 1.0 <= high]
+    also = [name for name in told if screens[name]["verdict"] == ("faster" if strict[name][1] < 1.0 else "slower")]
     claimed = [found for step, found in done.items() if step.split()[0] in ("strict", "screen", "a/a")]
     return {
         "systems": len(published),
@@ -291,9 +305,13 @@ def figures(done: Done) -> dict[str, Any]:
         "pairs_in_wrong_order": wrong,
         "trials": len(verdicts),
         "trials_unstable": sum(one["status"] == "unstable" for one in itself),
+        "trials_precise": sum(one["stopped"] == "precise" for one in itself),
+        "trials_median_width": median(widths) if widths else None,
+        "told_from_baseline_by_strict_and_by_screen": [len(told), len(also)],
         "cannot_tell": verdicts.count("cannot tell") / len(verdicts) if verdicts else None,
         "rank_correlation_with_table1": correlation(ranks(middles), ranks([o.table["runtime_ms"] for o in published])),
         "screen_seconds": median(one["seconds"] for one in screens.values()) if screens else None,
+        "screen_seconds_most": max(one["seconds"] for one in screens.values()) if screens else None,
         "failed": failed,
         "seconds_of_all_steps": round(sum(one["took_s"] for one in claimed), 1),
         "load_least_and_most": [min(loads), max(loads)],
@@ -301,6 +319,10 @@ def figures(done: Done) -> dict[str, Any]:
         "strict_intervals": {name: [round(bound, 4) for bound in bounds] for name, bounds in strict.items()},
         "screen_ratios": {name: one["ratio"] for name, one in screens.items()},
     }
+
+
+def relative_width(bounds: Bounds, value: float) -> float:
+    return (bounds[1] - bounds[0]) / value
 
 
 def has_load(one: Any) -> bool:
@@ -337,7 +359,14 @@ def markdown(document: dict[str, Any]) -> None:
     print(f"{len(found['pairs_in_wrong_order'])} of them in another order in the screen; the baseline against itself:")
     print(f'"cannot tell" in {found["cannot_tell"] or 0:.0%} of {found["trials"]} trials; one screen takes')
     print(f"{found['screen_seconds'] or 0:.1f} s; load {found['load_least_and_most']}; rank correlation with")
-    print(f"Table 1's runtimes {found['rank_correlation_with_table1']:.2f}.")
+    print(f"Table 1's runtimes {found['rank_correlation_with_table1']:.2f}.\n")
+    told, also = found["told_from_baseline_by_strict_and_by_screen"]
+    print(
+        f"Of {found['trials']} trials {found['trials_precise']} ended precise and {found['trials_unstable']} unstable;"
+    )
+    print(f"their intervals are {found['trials_median_width'] or 0:.1%} wide in the median. The screen tells {also} of")
+    print(f"the {told} systems from the baseline that strict tells from it. All steps took")
+    print(f"{found['seconds_of_all_steps']} s.")
     graphs = {name: one for name, one in screens.items() if one["graph_ms"]}
     if graphs:
         print("\n| system | eager ms | CUDA graph ms | host ms | launch-bound |\n|---|---|---|---|---|")
@@ -355,7 +384,11 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="of the processor; 1 on the CPU unless given")
-    parser.add_argument("--quick", action="store_true", help="a minute or two: 3 systems, 2 repeats, 3 A/A trials")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="about a minute: 3 systems, 2 repeats, 3 A/A trials; only the order is judged",
+    )
     parser.add_argument("--extras", action="store_true", help="also a trainer next door, the challenge, all systems")
     parser.add_argument("--out", type=Path, help="JSON file to keep every step in and to go on from")
     parser.add_argument("--markdown", action="store_true", help="print what --out holds as Markdown, measure nothing")
@@ -376,7 +409,7 @@ def main() -> int:
     if options.train:
         train(options.device)
     if options.markdown:
-        markdown(json.loads(options.out.read_text()))
+        markdown(results(options.out))
         return 0
     if options.seed is not None:
         names = [one.name for one in ranked()][: 3 if options.quick else None]
@@ -392,10 +425,12 @@ def main() -> int:
     found |= {"load_before": load, "load_after": os.getloadavg()[0], "seconds": round(time.monotonic() - begin, 1)}
     found |= {"threads": options.threads, "complete": complete}
     print(f"{'load':>28}  {load:.1f} before, {found['load_after']:.1f} after; {found['seconds']} s")
-    passed = complete and found["median_spread"] <= MOST_SPREAD[device.kind] and not found["pairs_in_wrong_order"]
-    passed = passed and (found["cannot_tell"] or 0.0) >= LEAST_CANNOT_TELL
-    passed = passed and (found["screen_seconds"] or 0.0) <= MOST_SCREEN_S[device.kind]
-    passed = passed and not found["failed"] and found["seconds_of_all_steps"] <= MOST_SECONDS[device.kind]
+    passed = complete and not found["failed"] and not found["pairs_in_wrong_order"]
+    if not options.quick:  # too short for the others
+        passed = passed and found["median_spread"] <= MOST_SPREAD[device.kind]
+        passed = passed and (found["cannot_tell"] or 0.0) >= LEAST_CANNOT_TELL
+        passed = passed and (found["screen_seconds_most"] or 0.0) <= MOST_SCREEN_S[device.kind]
+        passed = passed and found["seconds_of_all_steps"] <= MOST_SECONDS[device.kind]
     print("RESULT", json.dumps({"name": "latency", "device": device.name, "pass": passed, "figures": found}))
     return 0 if passed else 1
 
