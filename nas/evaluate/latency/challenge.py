@@ -69,8 +69,9 @@ class Challenge:
             walks: list[tuple[Answer, Answer]] = []
             for run in range(RUNS):
                 mine, other = self._walk(CANDIDATE, network, held), self._walk(BASELINE, baseline, held)
-                if mine["size"] != other["size"]:
-                    raise size_error(mine["size"], other["size"])
+                for size, expected in zip(mine["sizes"], other["sizes"], strict=True):
+                    if size != expected:
+                        raise size_error(size, expected)
                 walks.append((mine, other))
                 progress(run + 1, RUNS)
             found = with_walks(

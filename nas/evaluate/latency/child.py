@@ -75,7 +75,7 @@ def _extras(job: Job, prepared: Prepared, device: torch.device) -> dict[str, Rea
 def walk_images(job: Job, networks: Sequence[nn.Module]) -> Answer:
     """Runs one network over every image once, in file order."""
     with blaming(job.who):
-        return walk(networks[0], job.shapes, settings=job.settings, device=resolve(job.device))
+        return walk(networks[0], job.shapes, settings=job.settings, device=resolve(job.device), who=job.who)
 
 
 WORKS: dict[str, Callable[[Job, Sequence[nn.Module]], Answer]] = {"window": window, "walk": walk_images}

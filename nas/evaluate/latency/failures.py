@@ -35,12 +35,18 @@ def _what_happened(error: Exception) -> str:
 
 def check_output(output: object, expected: tuple[int, ...]) -> None:
     """Raises NetworkError unless the output is a finite image of the expected size, (1, 3, sH, sW)."""
-    if not isinstance(output, Tensor):
-        raise NetworkError(f"The network returned a {type(output).__name__} instead of an image.")
-    if tuple(output.shape) != expected:
+    if isinstance(output, Tensor) and tuple(output.shape) != expected:
         raise size_error(output.shape, expected)
+    size_of(output)
+
+
+def size_of(output: object, who: str = "The network") -> tuple[int, ...]:
+    """The size of an output; raises NetworkError, which names whose it is, unless it is a finite tensor."""
+    if not isinstance(output, Tensor):
+        raise NetworkError(f"{who} returned a {type(output).__name__} instead of an image.")
     if not bool(torch.isfinite(output).all()):
-        raise NetworkError("The network's output holds NaN or infinite values.")
+        raise NetworkError(f"{who}'s output holds NaN or infinite values.")
+    return tuple(output.shape)
 
 
 def size_error(found: Sequence[int], expected: Sequence[int]) -> NetworkError:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from nas.evaluate.latency.failures import check_output
+from nas.evaluate.latency.failures import size_of
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
 from nas.evaluate.latency.timers import timer_for
@@ -28,18 +28,24 @@ class _Kept(nn.Module):
         return self.output
 
 
-def walk(network: nn.Module, shapes: Sequence[Shape], *, settings: Settings, device: torch.device) -> dict[str, Any]:
-    """Milliseconds of each image in order, without a warm-up, and peak memory at the largest image afterwards."""
+def walk(
+    network: nn.Module, shapes: Sequence[Shape], *, settings: Settings, device: torch.device, who: str
+) -> dict[str, Any]:
+    """Milliseconds and output size of each image in order, without a warm-up; then peak memory at the largest image.
+
+    Raises:
+        NetworkError: An output is no image; its text begins with ``who``.
+    """
     timer, kept = timer_for(device), _Kept(settings.prepare(network, device))
-    times_ms = []
+    times_ms, sizes = [], []
     for file in [_png(shape) for shape in shapes]:
         image = _decode(file).to(device, settings.dtype, memory_format=settings.layout)
         times_ms.append(timer.time(kept, image).ms)
-        check_output(kept.output, tuple(kept.output.shape))
+        sizes.append(list(size_of(kept.output, who)))
         _compare(kept.output)
     largest = max(shapes, key=lambda shape: shape.pixels)
     peak_bytes = timer.peak_bytes(kept.network, settings.image(largest.height, largest.width, device))
-    return {"times_ms": times_ms, "peak_bytes": peak_bytes, "size": list(kept.output.shape)}
+    return {"times_ms": times_ms, "peak_bytes": peak_bytes, "sizes": sizes}
 
 
 def _png(shape: Shape) -> bytes:
