@@ -51,6 +51,9 @@ app.add_typer(keys.commands, name="keys")
 UsageError = typer.BadParameter.__mro__[1]
 """Base of every mistake in the arguments; Typer hands it out only through this subclass."""
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells give it."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 failed, 2 the request was wrong."""
@@ -64,11 +67,11 @@ def run(arguments: list[str]) -> int:
     # Before torch is imported: its threads would spin while they wait, and a busy neighbour make every step crawl.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        return int(app(arguments, prog_name="nas", standalone_mode=False) or 0)
+        status = int(app(arguments, prog_name="nas", standalone_mode=False) or 0)
     except NasError as error:
         return fail(str(error), 2 if error.wrong_request else 1)
     except (KeyboardInterrupt, typer.Abort):
-        return fail("Interrupted.", 130)
+        status = INTERRUPTED
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter still flushes it at exit
         return 1
@@ -76,6 +79,8 @@ def run(arguments: list[str]) -> int:
         if isinstance(error, UsageError):
             return fail(sentence(error), 2)
         return unexpected(error)
+    # Typer takes Ctrl-C itself, and answers it with nothing but this status.
+    return fail("Interrupted.", INTERRUPTED) if status == INTERRUPTED else status
 
 
 def sentence(error: Exception) -> str:

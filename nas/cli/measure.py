@@ -14,7 +14,7 @@ from nas.errors import MeasurementError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nas.cli.measured import Bench, Entry
+    from nas.cli.measured import Bench, Entry, Progress
     from nas.language import Architecture
 
 commands = typer.Typer()
@@ -35,12 +35,14 @@ def measure(*, database: Database, archs: Archs, setup: Setup, fresh: Fresh = Fa
     """
     wanted = [(text, find(text, database)) for text in archs]
     baseline = setup.beside(database)
-    protocol = setup.measured_by()
+    from nas.cli.alone import Alone
     from nas.cli.measured import Bench, described
     from nas.cli.stores import opened
 
+    alone = Alone(setup.device)
+    protocol = setup.measured_by(alone.lease)
     with opened(database) as store:
-        entries = every(wanted, Bench(store, protocol, baseline, fresh=fresh))
+        entries = every(wanted, Bench(store, protocol, baseline, alone=alone, fresh=fresh))
     documents = described(entries, baseline)
     emit(documents, as_json=as_json, table=lambda: table(documents))
     comment(entries)
@@ -55,14 +57,20 @@ def every(wanted: "list[tuple[str, Architecture]]", bench: "Bench") -> "list[Ent
     with bar("Measuring", total=len(wanted)) as progress:
         for text, architecture in wanted:
             progress.note(text)
-            entries.append(bench.entry(text, architecture, part_of(progress, len(entries))))
+            part = part_of(progress, text, len(entries))
+            entries.append(bench.entry(text, architecture, part, progress.held_up))
             progress.to(len(entries))
     return entries
 
 
-def part_of(progress: Bar, done: int) -> Any:
-    """Moves the bar within the network that follows ``done`` others."""
-    return lambda part, total: progress.to(done + part / total)
+def part_of(progress: Bar, name: str, done: int) -> "Progress":
+    """Moves the bar within the network that follows ``done`` others, and counts its processes."""
+
+    def moved(part: int, total: int) -> None:
+        progress.to(done + part / total)
+        progress.note(f"{name}: {part} of {total} processes done" if total > 1 else name)
+
+    return moved
 
 
 def comment(entries: "list[Entry]") -> None:
@@ -70,11 +78,18 @@ def comment(entries: "list[Entry]") -> None:
     for one in entries:
         if one.reason:
             say(f"{one.name}: {hurried(one) or one.reason}")
+        if one.found is not None and one.found.voided and not one.cached:
+            say(f"{one.name}: {voided(one.found.voided)} because the baseline drifted meanwhile.")
         if one.change is not None and one.change.drifted:
             say(f"{one.name}: {one.change.text}.")
     cached = sum(one.cached for one in entries)
     if cached:
         say(f"{cached} of {len(entries)} answered from the store; --fresh measures again.")
+
+
+def voided(windows: int) -> str:
+    """How many windows took time and count for nothing."""
+    return "1 window was thrown away" if windows == 1 else f"{windows} windows were thrown away"
 
 
 def hurried(one: "Entry") -> str:

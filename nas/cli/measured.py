@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas import networks
+from nas.cli.alone import Alone, Waiting
 from nas.cli.measuring import Reference
 from nas.costing import counts
 from nas.errors import NasError
@@ -68,41 +69,60 @@ class Bench:
         store: Where measurements are kept.
         protocol: How to measure.
         baseline: What ratios are taken to.
+        alone: The device, whose lease the protocol takes from here.
         fresh: Measure again what is known.
     """
 
-    def __init__(self, store: Store, protocol: LatencyProtocol, baseline: Reference, *, fresh: bool) -> None:
+    def __init__(
+        self, store: Store, protocol: LatencyProtocol, baseline: Reference, *, alone: Alone, fresh: bool
+    ) -> None:
         self._store, self._protocol, self._fresh = store, protocol, fresh
-        self._baseline = baseline
+        self._baseline, self._alone = baseline, alone
 
     @cached_property
     def _baseline_network(self) -> networks.Network:
         return networks.build(self._baseline.architecture)
 
-    def entry(self, name: str, architecture: Architecture, progress: Progress) -> Entry:
+    def entry(self, name: str, architecture: Architecture, progress: Progress, waiting: Waiting) -> Entry:
         """The measurement of one network; whatever is wrong with the network is its reason."""
         beside = self._baseline.architecture
         if architecture.scale != beside.scale:
             return Entry(name, architecture, reason=self._baseline.unlike(architecture))
         key = self._protocol.key(architecture.deployed_hash, beside.deployed_hash)
-        with self._store.reading() as session:
-            known = None if self._fresh else measurements.newest(session, key)
-        if known is not None:
+        if known := self._known(key):
             return self._entry(name, architecture, known, cached=True)
         try:
-            found = self._protocol.measure(networks.build(architecture), self._baseline_network, progress)
+            built = networks.build(architecture), self._baseline_network
         except NasError as error:
             return Entry(name, architecture, reason=str(error))
+        with self._alone.held(waiting):
+            # Whoever had the device until now may have measured the very same.
+            if known := self._known(key):
+                return self._entry(name, architecture, known, cached=True)
+            try:
+                found = self._protocol.measure(*built, progress)
+            except NasError as error:
+                return Entry(name, architecture, reason=str(error))
+            row = self._kept(key, architecture, found)
+        return self._entry(name, architecture, row, cached=False)
+
+    def _known(self, key: str) -> "Row | None":
+        if self._fresh:
+            return None
+        with self._store.reading() as session:
+            return measurements.newest(session, key)
+
+    def _kept(self, key: str, architecture: Architecture, found: Measurement) -> "Row":
+        """Written while the device is held: who waits for it looks into the store next."""
         with self._store.session() as session:
             architectures.put(session, architecture, counts(architecture))
-            row = measurements.add(
+            return measurements.add(
                 session,
                 key,
-                setup=self._protocol.key("", beside.deployed_hash),
+                setup=self._protocol.key("", self._baseline.architecture.deployed_hash),
                 deployed_hash=architecture.deployed_hash,
                 **columns_of(found, self._baseline.to_dict()),
             )
-        return self._entry(name, architecture, row, cached=False)
 
     def _entry(self, name: str, architecture: Architecture, row: "Row", *, cached: bool) -> Entry:
         found = measurement_of(row.record, row.samples)

@@ -13,6 +13,7 @@ from nas.errors import DataError
 
 if TYPE_CHECKING:
     from nas.evaluate.latency import LatencyProtocol
+    from nas.evaluate.latency.plan import LeaseOf
     from nas.language import Architecture
 
 Protocol = Annotated[Literal["screen", "strict", "challenge"], typer.Option("--protocol", help="How to measure.")]
@@ -63,8 +64,11 @@ class Setup:
     edition: Edition = "ntire2025"
     baseline: BaselineName = None
 
-    def measured_by(self) -> "LatencyProtocol":
+    def measured_by(self, lease: "LeaseOf | None" = None) -> "LatencyProtocol":
         """The protocol that the options name.
+
+        Args:
+            lease: Of the device, from a caller that holds it; None has the protocol take it.
 
         Raises:
             RequestError: the device cannot measure so.
@@ -80,6 +84,7 @@ class Setup:
             sizes=sides,
             threads=self.threads,
             cap_s=self.seconds,
+            lease=lease,
         )
 
     def beside(self, database: str) -> "Reference":

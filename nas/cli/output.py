@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 LONG = 1e6
+MOMENT_S = 1.0
+"""A wait that is longer is told in a line."""
 
 
 def say(*sentences: str) -> None:
@@ -97,6 +100,22 @@ class Bar:
         self.note(reason)
         yield
         self.note(before)
+
+    @contextmanager
+    def held_up(self, reason: str) -> Iterator[None]:
+        """Like ``waiting``; a wait of more than a moment is told in a line too, for whoever sees no bar move."""
+        timer = threading.Timer(MOMENT_S, self.tell, [f"{reason[:1].upper()}{reason[1:]}."])
+        timer.daemon = True
+        timer.start()
+        try:
+            with self.waiting(reason):
+                yield
+        finally:
+            timer.cancel()
+
+    def tell(self, sentence: str) -> None:
+        """Print a line above the bar."""
+        self.progress.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

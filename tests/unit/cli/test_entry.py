@@ -131,3 +131,12 @@ def test_the_default_store_is_in_the_users_data_folder(
 
     assert nas("keys", "list", "--json").document == []
     assert (tmp_path / "nas" / "nas.db").is_file()
+
+
+def test_ctrl_c_is_answered_with_one_word(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nas.language.load_space", interrupted)
+    result = nas("spaces", "show", "span")
+    assert (result.status, result.out, result.err) == (130, "", "Interrupted.\n")

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from PIL import ExifTags, Image
 from torch import nn
 
 from nas.cli.measuring import sizes
+from nas.cli.output import Bar
 from nas.errors import BuildError, NasError
-from nas.evaluate.latency import Measurement, Settings, Shape, protocol_of
+from nas.evaluate.latency import Measurement, Settings, Shape, lease, protocol_of
 from nas.evaluate.latency.device import cpu_record
 from nas.evaluate.latency.measurement import Status
 from nas.language import load_architecture
@@ -102,6 +104,48 @@ def test_a_second_request_is_answered_from_the_store_and_fresh_measures_again(na
     assert nas("measure", FAST, "--json").document[0]["flags"] == ["cached", "drifted"]
 
 
+def test_what_another_process_measured_meanwhile_is_not_measured_again(
+    nas: Nas, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.answers = [sound(0.5), sound(0.7)]
+    exclusive = lease.exclusive
+
+    def after_another(uuid: str) -> AbstractContextManager[int]:
+        monkeypatch.setattr(lease, "exclusive", exclusive)
+        assert not nas("measure", FAST, "--json").document[0]["cached"]
+        return exclusive(uuid)
+
+    monkeypatch.setattr(lease, "exclusive", after_another)
+    (one,) = nas("measure", FAST, "--json").document
+    assert (one["cached"], one["ratio"], len(table.answers)) == (True, 0.5, 1)
+    monkeypatch.setattr(lease, "exclusive", exclusive)
+    (again,) = nas("measure", FAST, "--fresh", "--json").document
+    assert (again["cached"], again["ratio"]) == (False, 0.7)
+
+
+def test_a_wait_for_the_device_is_told_and_the_measurement_follows(
+    nas: Nas, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.answers = [sound(0.5)]
+    other, tell = lease.exclusive(cpu_record().uuid), Bar.tell
+
+    def tell_and_leave(shown: Bar, sentence: str) -> None:
+        tell(shown, sentence)
+        other.__exit__(None, None, None)
+
+    monkeypatch.setattr(Bar, "tell", tell_and_leave)
+    other.__enter__()
+    result = nas("measure", FAST, "--device", "cpu")
+    assert result.status == 0
+    told = [line for line in result.err.splitlines() if line.startswith("Waiting for ")]
+    assert [line.split(", ", 1)[1] for line in told] == ["on which another process measures or trains."]
+
+
+def test_windows_that_counted_for_nothing_are_told(nas: Nas, table: Table) -> None:
+    table.answers = [sound(0.5, voided=2)]
+    assert f"{FAST}: 2 windows were thrown away because the baseline drifted" in nas("measure", FAST).err
+
+
 @pytest.mark.parametrize("status", ["unstable", "failed"])
 def test_what_is_doubtful_is_measured_again(nas: Nas, table: Table, status: Status) -> None:
     table.answers = [replace(sound(0.5), status=status, reason="The baseline drifted."), sound(0.6)]
@@ -135,6 +179,7 @@ def test_the_options_reach_the_protocol(nas: Nas, table: Table) -> None:
     assert nas("measure", FAST, "--threads", "2", "--device", "cpu", "--seconds", "30", *words).status == 0
     settings = Settings(precision="bf16", memory_format="channels_last", engine="compile")
     asked = {"name": "strict", "device": "cpu", "settings": settings, "sizes": None, "threads": 2, "cap_s": 30.0}
+    assert table.asked.pop("lease")().__enter__() is None, "held by the command, and by nobody else outside of it"
     assert table.asked == asked
 
 
