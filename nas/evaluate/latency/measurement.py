@@ -14,7 +14,7 @@ from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
 from nas.evaluate.latency.statistics import StopRule, Verdict, verdict
 
-CODE_VERSION = 4
+CODE_VERSION = 5
 """Rises when a change of this package changes what its numbers mean."""
 
 Status = Literal["ok", "unstable", "failed"]
@@ -40,7 +40,7 @@ class Measurement:
     load: float | None
     """Load average of the host's last minute, at the start."""
     latency_ms: float | None = None
-    """Mean over images of the medians of their shapes."""
+    """Mean over images of the medians of their shapes; of several processes the geometric mean of theirs."""
     interval_ms: Bounds | None = None
     confidence: float | None = None
     """What the intervals are worth: 0.95 unless there were too few rounds."""
@@ -51,7 +51,7 @@ class Measurement:
     ratio_interval: Bounds | None = None
     baseline_ms: float | None = None
     baseline_before_ms: float | None = None
-    """The baseline in the first half of the window."""
+    """The baseline in the first half of the window; of several processes, the one that can be relied on least."""
     baseline_after_ms: float | None = None
     """The baseline in the second half."""
     drift: float | None = None

@@ -35,7 +35,7 @@ def with_window(facts: Measurement, windows: Sequence[Window]) -> Measurement:
         latency_ms=best.latency.value,
         interval_ms=bounds(best.latency),
         confidence=best.latency.interval.confidence,
-        p90_ms=best.mean_of([statistics.percentile(row, 0.9) for row in best.candidate_ms]),
+        p90_ms=best.p90_ms,
         ratio=best.ratio.value,
         ratio_interval=bounds(best.ratio),
         baseline_ms=best.baseline_of(slice(None)),
@@ -48,7 +48,7 @@ def with_window(facts: Measurement, windows: Sequence[Window]) -> Measurement:
         rounds=best.rounds,
         stopped=best.stopped,
         drops=drops(windows),
-        host_ms=statistics.weighted_median(best.host_ms, best.weights).value,
+        host_ms=best.enqueued_ms,
         samples_ms={"candidate": frozen(best.candidate_ms), "baseline": frozen(best.baseline_ms)},
     )
 
@@ -115,45 +115,49 @@ def _doubt(windows: Sequence[Window]) -> str:
     )
 
 
-def _most_doubtful(processes: Sequence[Sequence[Window]]) -> tuple[Window, str]:
-    """The calmest window of the process that can be relied on least, and why it cannot, or empty."""
-    calm = [(calmest(series), _doubt(series)) for series in processes]
-    return max(calm, key=lambda each: (each[0].short, each[0].void, abs(each[0].drift)))
+def _most_doubtful(processes: Sequence[Sequence[Window]]) -> Sequence[Window]:
+    """The windows of the process that can be relied on least."""
+
+    def doubt(series: Sequence[Window]) -> tuple[bool, bool, float]:
+        window = calmest(series)
+        return window.short, window.void, abs(window.drift)
+
+    return max(processes, key=doubt)
 
 
 def with_processes(facts: Measurement, processes: Sequence[Sequence[Window]]) -> Measurement:
-    """The measurement of several fresh processes: samples pooled, intervals that hold for any process.
+    """The measurement of several fresh processes: each counts the same, and the intervals hold for any process.
+
+    A value is the geometric mean of the processes' values, however many rounds each of them needed; its interval is
+    about the same mean. The status, and the drift that decides it, are of the process that can be relied on least.
 
     Args:
         facts: The measurement so far.
         processes: The windows of each, at least one of them valid.
     """
     windows = [calmest(series) for series in processes]
-    whole = Window(
-        windows[0].weights,
-        candidate_ms=pooled([window.candidate_ms for window in windows]),
-        baseline_ms=pooled([window.baseline_ms for window in windows]),
-        host_ms=pooled([window.host_ms for window in windows]),
-    )
-    worst, doubt = _most_doubtful(processes)
-    ratios = tuple(window.ratio.value for window in windows)
+    latencies, ratios = [window.latency for window in windows], [window.ratio for window in windows]
+    runs_ratio = tuple(ratio.value for ratio in ratios)
     return replace(
-        with_window(facts, [whole]),
-        status="unstable" if doubt else "ok",
-        reason=doubt,
-        interval_ms=of_processes([window.latency for window in windows]),
-        ratio_interval=of_processes([window.ratio for window in windows]),
-        confidence=min(window.latency.interval.confidence for window in windows),
-        drift=worst.drift,
-        drift_limit=worst.drift_limit,
-        noise=worst.noise,
+        with_window(facts, _most_doubtful(processes)),
+        latency_ms=geometric_mean(latency.value for latency in latencies),
+        interval_ms=of_processes(latencies),
+        confidence=min(latency.interval.confidence for latency in latencies),
+        p90_ms=geometric_mean(window.p90_ms for window in windows),
+        ratio=geometric_mean(runs_ratio),
+        ratio_interval=of_processes(ratios),
+        baseline_ms=geometric_mean(window.baseline_of(slice(None)) for window in windows),
+        host_ms=geometric_mean(window.enqueued_ms for window in windows),
         voided=sum(window.void for series in processes for window in series),
         drops=tuple(reason for series in processes for reason in drops(series)),
         rounds=sum(window.rounds for window in windows),
-        stopped=worst.stopped,
-        runs_ms=tuple(window.latency.value for window in windows),
-        runs_ratio=ratios,
-        spread=_spread(ratios),
+        runs_ms=tuple(latency.value for latency in latencies),
+        runs_ratio=runs_ratio,
+        spread=_spread(runs_ratio),
+        samples_ms={
+            "candidate": frozen(pooled([window.candidate_ms for window in windows])),
+            "baseline": frozen(pooled([window.baseline_ms for window in windows])),
+        },
     )
 
 

@@ -40,7 +40,7 @@ class Strict:
         RequestError: The device, a size or the settings cannot be.
     """
 
-    id = "strict/2"
+    id = "strict/3"
 
     def __init__(
         self,

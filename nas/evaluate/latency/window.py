@@ -76,6 +76,16 @@ class Window:
         """The candidate's time over the baseline's."""
         return statistics.paired_ratio(self.candidate_ms, self.baseline_ms, self.weights)
 
+    @property
+    def p90_ms(self) -> float:
+        """Mean over images of the candidate's 90th percentiles."""
+        return self.mean_of([statistics.percentile(row, 0.9) for row in self.candidate_ms])
+
+    @property
+    def enqueued_ms(self) -> float:
+        """The candidate's milliseconds an image until the host had enqueued the work."""
+        return statistics.weighted_median(self.host_ms, self.weights).value
+
     def reordered(self, order: Sequence[int]) -> "Window":
         """The same window with its row i, which stands for shape ``order[i]``, at the place ``order[i]``."""
         rows = sorted(range(len(order)), key=lambda row: order[row])

@@ -4,7 +4,9 @@ import pytest
 
 from nas.evaluate.latency import Measurement
 from nas.evaluate.latency.plan import Plan
-from nas.evaluate.latency.report import with_walks
+from nas.evaluate.latency.report import with_processes, with_walks
+from nas.evaluate.latency.statistics import drift
+from nas.evaluate.latency.window import Window
 from tests.unit.evaluate.latency import traces
 
 SLOW_FIRST = 6.0
@@ -60,3 +62,36 @@ def test_runs_that_differ_for_no_reason_may_drift_as_far() -> None:
 
 def test_two_runs_cannot_drift() -> None:
     assert walked([[2.0], [1.0]], [[2.0], [1.0]]).drift == 0.0
+
+
+def process(ratio: float, rounds: int, *, later: float = 1.0) -> list[Window]:
+    """The only window of a process whose baseline takes 4 ms, times ``later`` in the second half."""
+    baseline = [4.0] * (rounds // 2) + [4.0 * later] * (rounds - rounds // 2)
+    candidate = [ratio * ms for ms in baseline]
+    return [Window([1.0], [candidate], [baseline], [candidate], stopped="precise")]
+
+
+def strictly(*processes: list[Window]) -> Measurement:
+    return with_processes(Plan("cpu", sizes=[(8, 8)], settings=None, threads=1).facts("strict/3", load=None), processes)
+
+
+def test_every_process_counts_the_same_however_many_rounds_it_needed() -> None:
+    found = strictly(process(0.600, 6), process(0.600, 6), process(0.659, 400))
+    assert found.ratio == pytest.approx((0.600 * 0.600 * 0.659) ** (1 / 3))
+    assert found.latency_ms == pytest.approx(4.0 * (0.600 * 0.600 * 0.659) ** (1 / 3))
+    assert found.baseline_ms == pytest.approx(4.0)
+    assert found.ratio_interval is not None
+    low, high = found.ratio_interval
+    assert low * high == pytest.approx((found.ratio or 0) ** 2)
+    assert (found.rounds, len(found.samples_ms["candidate"][0])) == (412, 412)
+
+
+def test_what_is_told_of_the_drift_is_of_one_process_and_decides_the_status() -> None:
+    found = strictly(process(0.6, 40, later=0.95), process(0.6, 12, later=1.1), process(0.6, 100))
+    assert found.status == "unstable"
+    assert found.drift == pytest.approx(0.1)
+    assert found.baseline_before_ms is not None
+    assert found.baseline_after_ms is not None
+    assert drift(found.baseline_before_ms, found.baseline_after_ms) == found.drift
+    assert "+10.0% where 1.0% are allowed" in found.reason
+    assert (found.drift_limit, found.noise) == (0.01, 0.0)

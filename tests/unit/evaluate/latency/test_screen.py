@@ -262,11 +262,11 @@ def test_no_forward_pass_waits_for_memory_of_the_system() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 100
 
 
-def test_strict_pools_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strict_measures_in_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strict, "PROCESSES", 2)
     found = Strict(sizes=[(8, 12), (16, 16), (8, 12)], rule=QUICK, ask=here).measure(upscaler(), upscaler(16, 4))
     assert found.shapes == (Shape(8, 12, 2), Shape(16, 16, 1))
-    assert found.protocol == "strict/2"
+    assert found.protocol == "strict/3"
     assert found.rounds == 16
     assert len(found.samples_ms["candidate"][0]) == 16
     assert found.ratio_interval is not None
@@ -289,7 +289,7 @@ def test_challenge_walks_over_all_images_in_order(monkeypatch: pytest.MonkeyPatc
     ("network", "reason"),
     [
         (Nan(), "The network's output holds NaN"),
-        (nn.Identity(), "The network's output has the size 1x3x12x20; the baseline's is 1x3x48x80."),
+        (nn.Identity(), "The network's output has the size 1x3x8x12; the baseline's is 1x3x32x48."),
     ],
 )
 def test_challenge_fails_with_a_reason(network: nn.Module, reason: str) -> None:
