@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -24,6 +24,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from nas.evaluate.latency import lease
 from nas.evaluate.latency.conditions import conditions_of
 from nas.evaluate.latency.device import resolve
 from nas.evaluate.latency.energy import energy_of_image_mj
@@ -119,10 +120,8 @@ def _limited(limit_s: float) -> Iterator[None]:
 
 @contextmanager
 def _leased(connection: Connection, leased: bool) -> Iterator[None]:
-    descriptor = recv_handle(connection) if leased else None
-    yield
-    if descriptor is not None:
-        os.close(descriptor)
+    with lease.received(recv_handle(connection)) if leased else nullcontext():
+        yield
 
 
 def usable(device: torch.device) -> bool:
@@ -157,10 +156,12 @@ def serve(connection: Connection) -> None:
 
 
 def _end_with(descriptor: int) -> None:
-    """Ends this process once the other end of a socket is gone; asks for no other event than that."""
+    """Ends this process, and what a network started in it, once the other end of a socket is gone."""
     poll = select.poll()
-    poll.register(descriptor, 0)
+    poll.register(descriptor, 0)  # asks for no other event than that
     poll.poll()
+    if os.getsid(0) == os.getpid():  # else others are in its group
+        os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 
@@ -168,8 +169,11 @@ def main(descriptor: int) -> None:
     """Serves the process at the other end of a socket."""
     with suppress(OSError):  # when memory runs out, the kernel shall take this process and not its owner
         Path("/proc/self/oom_score_adj").write_text("1000")
+    connection = Connection(descriptor)
+    os.set_inheritable(descriptor, False)
+    os.register_at_fork(after_in_child=connection.close)  # its owner must see when this process, not a fork, has ended
     threading.Thread(target=_end_with, args=(descriptor,), daemon=True).start()
-    serve(Connection(descriptor))
+    serve(connection)
 
 
 if __name__ == "__main__":

@@ -95,9 +95,17 @@ def _descriptor(uuid: str, which: str) -> Iterator[int]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise LeaseError(f"Cannot open the lease file {path}: {error}. Set {FOLDER_VARIABLE}.") from error
+    with received(descriptor):
+        yield descriptor
+
+
+@contextmanager
+def received(descriptor: int) -> Iterator[None]:
+    """Holds a lease that another process sent, and gives it back; what this process starts or forks never has it."""
+    os.set_inheritable(descriptor, False)
     _held.add(descriptor)
     try:
-        yield descriptor
+        yield
     finally:
         if descriptor in _held:  # a forked child has closed it already
             _held.discard(descriptor)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -81,14 +82,35 @@ class Killed(nn.Module):
         return x
 
 
+def _sleeping_fork(*, own_session: bool) -> int:
+    pid = os.fork()
+    if pid == 0:
+        if own_session:
+            os.setsid()
+        time.sleep(3600)
+        os._exit(0)
+    return pid
+
+
 class Tells(nn.Module):
-    """Writes the id of its process into a named file, and never returns."""
+    """Starts processes that live long, writes their ids and its own into a named file, and never returns."""
 
     VARIABLE = "NAS_TEST_TELL"
 
     def forward(self, x: Tensor) -> Tensor:
-        Path(os.environ[self.VARIABLE]).write_text(str(os.getpid()))
+        forks = [_sleeping_fork(own_session=False), _sleeping_fork(own_session=True)]
+        started = subprocess.Popen(["sleep", "3600"], close_fds=False, start_new_session=True)
+        Path(os.environ[self.VARIABLE]).write_text(f"{os.getpid()} {forks[0]} {forks[1]} {started.pid}")
         time.sleep(3600)
+        return x
+
+
+class KilledAfterFork(nn.Module):
+    """Leaves a process behind."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        _sleeping_fork(own_session=False)
+        os.kill(os.getpid(), signal.SIGKILL)
         return x
 
 

@@ -1,6 +1,7 @@
 """The only tests that start measuring processes, which takes seconds each."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from nas.evaluate.latency import Settings, Shape, StopRule, Strict, device_recor
 from nas.evaluate.latency.failures import NetworkError
 from nas.evaluate.latency.job import Job
 from nas.evaluate.latency.process import Resident
-from tests.unit.evaluate.latency.networks import Killed, Nan, Sleeper, Tells, upscaler
+from tests.unit.evaluate.latency.networks import Killed, KilledAfterFork, Nan, Sleeper, Tells, upscaler
 
 QUICK = StopRule(cap_s=0.0)
 JOB = Job("window", "cpu", Settings(), (Shape(8, 12),), threads=1, limit_s=120.0, rule=QUICK)
@@ -45,6 +46,7 @@ def test_what_a_network_does_to_its_process_is_a_reason_and_measuring_goes_on(re
     assert reason(Killed()).startswith("The process that ran the network was ended by SIGKILL")
     assert resident.ask(JOB, [upscaler(), upscaler()])["windows"]
     assert resident.pid not in (None, first)
+    assert reason(KilledAfterFork(), limit_s=60.0).startswith("The process that ran the network was ended by SIGKILL")
     hung = "The network hung or is too slow: no result after 0.5 s, so its process was killed."
     assert reason(Sleeper(), limit_s=0.5) == hung
     assert resident.pid is None
@@ -77,13 +79,13 @@ Screen(sizes=[(8, 8)]).measure(Tells(), upscaler())
 """
 
 
-def test_a_killed_measurer_frees_the_device_though_its_child_hangs(tmp_path: Path) -> None:
+def test_a_killed_measurer_frees_the_device_though_its_child_hangs_and_has_started_others(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     path = os.pathsep.join(filter(None, sys.path))
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER], env=os.environ | {"PYTHONPATH": path, Tells.VARIABLE: str(tmp_path / "pipe")}
     )
-    child = int((tmp_path / "pipe").read_text())
+    child, fork, *runaways = map(int, (tmp_path / "pipe").read_text().split())
     assert os.getpgid(child) == child
     taken = threading.Thread(target=take_the_device, daemon=True)
     taken.start()
@@ -91,8 +93,18 @@ def test_a_killed_measurer_frees_the_device_though_its_child_hangs(tmp_path: Pat
     assert taken.is_alive()
     owner.kill()
     owner.wait()
-    taken.join(60)
-    assert not taken.is_alive()
+    taken.join(5)
+    freed = not taken.is_alive()
+    for pid in runaways:  # in sessions of their own, so nobody else ends them
+        os.kill(pid, signal.SIGKILL)
+    assert freed
+    assert ended(fork)
+
+
+def ended(pid: int) -> bool:
+    """Is the process gone, but for its parent's taking note?"""
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] in ("Z", "X")
 
 
 def take_the_device() -> None:
