@@ -13,6 +13,7 @@ from nas.evaluate.latency import cpu
 from nas.evaluate.latency.nvml import Gpu, positive
 from nas.evaluate.latency.readings import Reading, Unavailable, unavailable
 
+_COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}
 _NO_GPU = unavailable("unsupported: not a GPU")
 _SOFTWARE = ("torch", "driver", "cuda", "cudnn", "openmp_wait", "huge_pages")
 _NO_CPU = unavailable("unsupported: not a CPU")
@@ -92,7 +93,9 @@ def resolve(device: str) -> torch.device:
         raise RequestError(f"Latency cannot be measured on {device!r}; use cpu, cuda, cuda:N or auto.")
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         raise RequestError(f"Device {device!r} is not here: torch sees {torch.cuda.device_count()} CUDA devices.")
-    return torch.device("cuda", found.index or 0) if found.type == "cuda" else found
+    if found.type == "cpu" and found.index:
+        raise RequestError(f"Device {device!r} is not here: all processors are one device; use cpu.")
+    return torch.device("cuda", found.index or 0) if found.type == "cuda" else torch.device("cpu")
 
 
 def device_record(device: str = "cpu") -> DeviceRecord:
@@ -128,6 +131,7 @@ def gpu_record(device: torch.device) -> DeviceRecord:
     uuid = str(found.uuid)
     return read_gpu(
         gpu(uuid),
+        computing=torch.cuda.memory_reserved(device) > 0,
         uuid=uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}",
         name=found.name,
         multiprocessors=found.multi_processor_count,
@@ -140,8 +144,8 @@ def gpu(uuid: str) -> Gpu:
     return Gpu(uuid)
 
 
-def read_gpu(gpu: Gpu, *, uuid: str, name: str, multiprocessors: int) -> DeviceRecord:
-    """Every reading of a GPU that NVML gives."""
+def read_gpu(gpu: Gpu, *, uuid: str, name: str, multiprocessors: int, computing: bool = True) -> DeviceRecord:
+    """Every reading of a GPU that NVML gives; ``computing`` says whether this process has work there."""
     cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     return DeviceRecord(
         uuid=uuid, name=name, kind="cuda", torch=torch.__version__,
@@ -155,10 +159,10 @@ def read_gpu(gpu: Gpu, *, uuid: str, name: str, multiprocessors: int) -> DeviceR
         temperature_c=gpu.read("nvmlDeviceGetTemperature", 0, to=positive),
         power_w=gpu.read("nvmlDeviceGetPowerUsage", to=_thousandth),
         power_limit_w=gpu.read("nvmlDeviceGetEnforcedPowerLimit", to=_thousandth),
-        event_reasons=gpu.event_reasons(), processes=gpu.processes(),
-        utilisation_percent=gpu.read("nvmlDeviceGetUtilizationRates", to=lambda rates: int(rates.gpu)),
-        memory_total_mb=gpu.read("nvmlDeviceGetMemoryInfo", to=lambda memory: positive(memory.total / 1e6)),
-        memory_used_mb=gpu.read("nvmlDeviceGetMemoryInfo", to=lambda memory: memory.used / 1e6),
+        event_reasons=gpu.event_reasons(), processes=gpu.processes(computing=computing),
+        utilisation_percent=gpu.read("nvmlDeviceGetUtilizationRates", part="gpu", to=int),
+        memory_total_mb=gpu.read("nvmlDeviceGetMemoryInfo", part="total", to=_megabytes),
+        memory_used_mb=gpu.read("nvmlDeviceGetMemoryInfo", part="used", to=_megabytes),
         ecc=gpu.read("nvmlDeviceGetEccMode", to=lambda modes: bool(modes[0])),
         mig=gpu.read("nvmlDeviceGetMigMode", to=lambda modes: bool(modes[0])),
         persistence=gpu.read("nvmlDeviceGetPersistenceMode", to=bool),
@@ -171,8 +175,14 @@ def _thousandth(answer: int) -> float | None:
     return answer / 1e3 if answer > 0 else None
 
 
+def _megabytes(answer: int) -> float | None:
+    return answer / 1e6 if answer > 0 else None
+
+
 def _compute_mode(mode: int) -> str:
-    return ["default", "exclusive_thread", "prohibited", "exclusive_process"][mode]
+    if mode not in _COMPUTE_MODES:
+        raise ValueError(f"unknown compute mode {mode}")
+    return _COMPUTE_MODES[mode]
 
 
 def energy_mj(device: torch.device) -> float | Unavailable:

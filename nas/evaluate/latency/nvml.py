@@ -23,6 +23,9 @@ _UNSUPPORTED = (
 _NOT_AVAILABLE = (-1, 2**32 - 1, 2**64 - 1)
 """How NVML spells "not available" in an unsigned field (``NVML_VALUE_NOT_AVAILABLE``)."""
 
+_FAULTS = (pynvml.NVMLError, AttributeError, TypeError, ValueError, LookupError, ArithmeticError, OSError)
+"""What a question may raise: a refusal, a library that is gone or too old, an answer that nobody foresaw."""
+
 SLOWDOWNS = {
     "hw_slowdown": 0x8,
     "hw_thermal_slowdown": 0x40,
@@ -40,8 +43,10 @@ EVENT_REASONS = SLOWDOWNS | {
 }
 
 
-def reason_of(error: pynvml.NVMLError) -> str:
+def reason_of(error: Exception) -> str:
     """Why NVML did not answer, in one word where there is one."""
+    if not isinstance(error, pynvml.NVMLError):
+        return f"error: {type(error).__name__}: {error}"
     if error.value == pynvml.NVML_ERROR_NO_PERMISSION:
         return "no_permission"
     if error.value in _NO_DRIVER:
@@ -66,7 +71,7 @@ class Gpu:
         try:
             library.nvmlInit()
             self._handle = self._find(uuid)
-        except pynvml.NVMLError as error:
+        except _FAULTS as error:
             self._refusal = reason_of(error)
 
     def _find(self, uuid: str) -> Any:
@@ -82,18 +87,24 @@ class Gpu:
         """What NVML's ``function`` answers for this GPU; raises NVMLError."""
         return getattr(self._nvml, function)(self._handle, *arguments)
 
-    def read(self, function: str, *arguments: object, to: Callable[[Any], Value | None]) -> Reading:
-        """The answer of ``function`` made a value by ``to``; None from ``to`` means an answer that is none."""
+    def read(self, function: str, *arguments: object, to: Callable[[Any], Value | None], part: str = "") -> Reading:
+        """What ``function`` answers, made a value.
+
+        Args:
+            function: Its name.
+            arguments: What it takes beside the GPU.
+            to: Makes a value of the answer; None is for a 0 where 0 cannot be.
+            part: The field of the answer to take.
+        """
         if self._refusal:
             return unavailable(self._refusal)
+        if not hasattr(self._nvml, function):
+            return unavailable("unsupported")
         try:
             answer = self.ask(function, *arguments)
-        except pynvml.NVMLError as error:
+            return _value(getattr(answer, part) if part else answer, to)
+        except _FAULTS as error:
             return unavailable(reason_of(error))
-        if isinstance(answer, int) and answer in _NOT_AVAILABLE:
-            return unavailable("unsupported")
-        value = to(answer)
-        return unavailable("error: it reported 0") if value is None else value
 
     def driver(self) -> Reading:
         """Version of the driver."""
@@ -101,7 +112,7 @@ class Gpu:
             return unavailable(self._refusal)
         try:
             return _text(self._nvml.nvmlSystemGetDriverVersion())
-        except pynvml.NVMLError as error:
+        except _FAULTS as error:
             return unavailable(reason_of(error))
 
     def event_reasons(self) -> Reading:
@@ -111,14 +122,30 @@ class Gpu:
             return reading
         return self.read("nvmlDeviceGetCurrentClocksThrottleReasons", to=_reasons)
 
-    def processes(self) -> Reading:
-        """How many processes compute on this GPU; their ids may be another namespace's, so only the count counts."""
-        return self.read("nvmlDeviceGetComputeRunningProcesses", to=len)
+    def processes(self, *, computing: bool = True) -> Reading:
+        """How many processes compute on this GPU; their ids may be another namespace's, so only the count counts.
+
+        Args:
+            computing: Does this process compute there? Then the driver cannot see who does where it sees nobody.
+        """
+        found = self.read("nvmlDeviceGetComputeRunningProcesses", to=len)
+        if found == 0 and computing:
+            return unavailable("error: it reported 0 though this process computes there")
+        return found
 
     def energy_mj(self) -> float | Unavailable:
         """Energy since the driver was loaded, in millijoules."""
         reading = self.read("nvmlDeviceGetTotalEnergyConsumption", to=positive)
         return reading if isinstance(reading, dict) else float(reading)  # type: ignore[arg-type]
+
+
+def _value(answer: Any, to: Callable[[Any], Value | None]) -> Reading:
+    if answer is None:
+        return unavailable("error: it reported nothing")
+    if isinstance(answer, int) and answer in _NOT_AVAILABLE:
+        return unavailable("unsupported")
+    value = to(answer)
+    return unavailable("error: it reported 0") if value is None else value
 
 
 def positive(answer: float) -> Value | None:

@@ -1,6 +1,6 @@
 """A driver that answers as NVML does, or refuses with any of its error codes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +15,8 @@ class FakeNvml:
         init_error: Code that starting the library fails with.
         errors: Code that a function fails with, by its name; ``*`` is every function of a device.
         reasons: Bits of what holds the clocks down.
-        answers: What a function answers instead of the default, by its name.
+        answers: What a function answers instead of the default, by its name; an exception is raised.
+        missing: Functions that the library does not have.
     """
 
     def __init__(
@@ -26,7 +27,9 @@ class FakeNvml:
         errors: Mapping[str, int] | None = None,
         reasons: int = 0,
         answers: Mapping[str, Any] | None = None,
+        missing: Collection[str] = (),
     ) -> None:
+        self._missing = missing
         self._uuid = uuid
         self._init_error = init_error
         self._errors = errors or {}
@@ -63,10 +66,15 @@ class FakeNvml:
         return "handle"
 
     def __getattr__(self, function: str) -> Any:
+        if function in self._missing:
+            raise AttributeError(function)
+
         def answer(handle: str, *_: object) -> Any:
             assert handle == "handle"
             self._check(self._errors.get(function, self._errors.get("*", 0)))
-            return self._answers[function]
+            if isinstance(found := self._answers[function], Exception):
+                raise found
+            return found
 
         return answer
 

@@ -105,6 +105,14 @@ def test_where_the_driver_refuses_the_clock_the_probe_finds_it() -> None:
     assert gpu_snapshot(Gpu("GPU-1", FakeNvml(init_error=12)), lambda: 1400.0) == Snapshot(1400.0)
 
 
+@pytest.mark.parametrize("seen", [[], None], ids=["nobody", "nothing"])
+def test_where_the_driver_does_not_see_who_computes_nobody_is_foreign(seen: list[object] | None) -> None:
+    blind = Gpu("GPU-1", FakeNvml(answers={"nvmlDeviceGetComputeRunningProcesses": seen}))
+    conditions = Conditions(lambda: gpu_snapshot(blind, pytest.fail))
+    assert conditions.snapshot().processes is None
+    assert not any(conditions.judge(conditions.snapshot()) for _ in range(3))
+
+
 def test_the_probe_of_the_processor_needs_no_privilege() -> None:
     assert probe_mhz(torch.device("cpu")) > 1.0
 

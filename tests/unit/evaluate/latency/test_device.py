@@ -2,6 +2,8 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pynvml
@@ -101,6 +103,60 @@ def test_not_available_as_a_number_is_no_value() -> None:
     assert Gpu("GPU-1", library).energy_mj() == unavailable("unsupported")
 
 
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({"nvmlDeviceGetComputeMode": 7}, {"compute_mode": "error: ValueError: unknown compute mode 7"}),
+        ({"nvmlDeviceGetComputeRunningProcesses": None}, {"processes": "error: it reported nothing"}),
+        (
+            {"nvmlDeviceGetComputeRunningProcesses": []},
+            {"processes": "error: it reported 0 though this process computes there"},
+        ),
+        (
+            {"nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=2**32 - 1, memory=0)},
+            {"utilisation_percent": "unsupported"},
+        ),
+        (
+            {"nvmlDeviceGetMemoryInfo": SimpleNamespace(total=2**64 - 1, used=0)},
+            {"memory_total_mb": "unsupported", "memory_used_mb": "error: it reported 0"},
+        ),
+        (
+            {"nvmlDeviceGetMemoryInfo": SimpleNamespace()},
+            dict.fromkeys(("memory_total_mb", "memory_used_mb"), "error: AttributeError"),
+        ),
+        ({"nvmlDeviceGetEccMode": []}, {"ecc": "error: IndexError"}),
+        ({"nvmlDeviceGetPowerUsage": "many"}, {"power_w": "error: TypeError"}),
+        (
+            {"nvmlDeviceGetTemperature": OSError("the library is gone")},
+            {"temperature_c": "error: OSError: the library"},
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_an_odd_answer_costs_its_reading_and_is_told(answers: dict[str, Any], expected: dict[str, str]) -> None:
+    found = readings(record(FakeNvml(answers=answers)))
+    for name, reason in expected.items():
+        assert why_not(found[name]).startswith(reason), found[name]
+    assert {name: found[name] for name in found if name not in expected} == {
+        name: value for name, value in KNOWN.items() if name not in expected
+    }
+
+
+def test_nobody_computes_on_a_gpu_that_this_process_does_not_use() -> None:
+    library = FakeNvml(answers={"nvmlDeviceGetComputeRunningProcesses": []})
+    found = read_gpu(Gpu("GPU-1", library), uuid="GPU-1", name="a GPU", multiprocessors=132, computing=False)
+    assert found.processes == 0
+
+
+def test_a_gpu_that_is_cut_into_slices_says_so() -> None:
+    assert readings(record(FakeNvml(answers={"nvmlDeviceGetMigMode": [1, 1]}))) == KNOWN | {"mig": True}
+
+
+def test_a_library_that_cannot_be_loaded_is_a_reason() -> None:
+    found = readings(read_gpu(Gpu("GPU-1", object()), uuid="GPU-1", name="a GPU", multiprocessors=132))
+    assert all(why_not(reading).startswith("error: AttributeError: ") for reading in found.values())
+
+
 def test_event_reasons_have_names() -> None:
     assert record(FakeNvml(reasons=0x44)).event_reasons == ["hw_thermal_slowdown", "sw_power_cap"]
 
@@ -108,6 +164,12 @@ def test_event_reasons_have_names() -> None:
 def test_an_old_driver_is_asked_by_the_old_name() -> None:
     old = FakeNvml(reasons=0x8, errors={"nvmlDeviceGetCurrentClocksEventReasons": pynvml.NVML_ERROR_FUNCTION_NOT_FOUND})
     assert record(old).event_reasons == ["hw_slowdown"]
+
+
+def test_an_old_library_without_the_new_name_is_asked_by_the_old_one() -> None:
+    new, old = "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"
+    assert record(FakeNvml(reasons=0x8, missing=[new])).event_reasons == ["hw_slowdown"]
+    assert record(FakeNvml(missing=[new, old])).event_reasons == unavailable("unsupported")
 
 
 @pytest.mark.parametrize("uuid", ["GPU-1", "1"])
@@ -189,10 +251,14 @@ def test_energy_of_the_processor(tmp_path: Path) -> None:
     assert why_not(cpu.energy_mj(file)).startswith("error:")
 
 
-@pytest.mark.parametrize("device", ["tpu", "meta", "cuda:99"])
+@pytest.mark.parametrize("device", ["tpu", "meta", "cuda:99", "cpu:9"])
 def test_a_device_that_is_not_here_is_refused(device: str) -> None:
     with pytest.raises(RequestError, match=device):
         resolve(device)
+
+
+def test_the_first_processor_is_the_processor() -> None:
+    assert resolve("cpu:0") == resolve("cpu") == torch.device("cpu")
 
 
 def test_auto_takes_what_is_here() -> None:
