@@ -1,8 +1,11 @@
 """What runs a network while it is timed: eager torch, a CUDA graph, torch.compile, ONNX Runtime or TensorRT."""
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
@@ -106,13 +109,47 @@ RUNNERS: dict[Engine, Callable[[nn.Module], nn.Module]] = {
 """Each makes of a network, which is on its device already, one that its engine runs. It is built at the first calls."""
 
 
-def engine_version(engine: Engine) -> str:
-    """What runs the network, with its version; part of a measurement's key."""
-    if engine == "onnxruntime":
-        return f"onnxruntime {version('onnxruntime')}"
-    if engine == "tensorrt":
-        return f"torch-tensorrt {version('torch-tensorrt')}"
-    return f"torch {torch.__version__}"
+_PROVIDERS = {
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
+    "tensorrt": ("torch-tensorrt",),
+    "triton": ("triton", "triton-windows", "pytorch-triton"),
+}
+"""Packages that may provide what an engine needs, the usual one first."""
+
+_COMPILERS = ("g++", "clang++", "c++")
+
+
+def engine_version(engine: Engine, kind: str = "cpu") -> str:
+    """What runs the network on a kind of device, ``cpu`` or ``cuda``, with its version; part of a measurement's key."""
+    if engine in ("onnxruntime", "tensorrt"):
+        return _provided(engine)
+    built_by = "" if engine != "compile" else f", {_provided('triton') if kind == 'cuda' else _compiler()}"
+    return f"torch {torch.__version__}{built_by}"
+
+
+def _provided(what: str) -> str:
+    """Name and version of the package that provides something."""
+    for package in _PROVIDERS[what]:
+        try:
+            return f"{package} {version(package)}"
+        except PackageNotFoundError:
+            continue
+    return f"{what} of an unknown version"
+
+
+def _compiler() -> str:
+    """The C++ compiler that inductor takes, by what it says of itself."""
+    found = next(filter(None, map(shutil.which, (os.environ.get("CXX") or "g++", *_COMPILERS))), None)
+    return _says_of_itself(found) if found else "no compiler"
+
+
+@cache
+def _says_of_itself(compiler: str) -> str:
+    try:
+        said = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return f"{compiler} of an unknown version"
+    return said.partition("\n")[0]
 
 
 def check(settings: Settings, device: torch.device) -> None:
@@ -133,7 +170,7 @@ def _cuda_graph(_: Settings, on_gpu: bool) -> None:
 def _compile(_: Settings, on_gpu: bool) -> None:
     if on_gpu and find_spec("triton") is None:
         raise RequestError("Engine 'compile' needs Triton on CUDA, which is not installed; use cuda_graph.")
-    if not on_gpu and not any(map(shutil.which, ("g++", "clang++", "c++"))):
+    if not on_gpu and not any(map(shutil.which, _COMPILERS)):
         raise RequestError(
             "Engine 'compile' needs a C++ compiler on the CPU, and there is no g++ or clang++; use eager."
         )

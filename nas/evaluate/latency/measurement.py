@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from nas.evaluate.latency.device import DeviceRecord
 from nas.evaluate.latency.engines import engine_version
+from nas.evaluate.latency.environment import platform_of
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape
 from nas.evaluate.latency.statistics import StopRule, Verdict, verdict
@@ -160,7 +161,7 @@ def measurement_key(
         deployed_hash: The network's hash in its deployed form.
         baseline_hash: The same of the baseline, since ratios are part of the result.
         protocol: Its id.
-        device: Its uuid and software versions enter.
+        device: Its uuid and software versions enter, and what surrounds this process that matters on its kind.
         settings: Precision, memory format, engine; the engine's version enters too.
         threads: Of the processor, while measuring.
         shapes: Image sizes with their counts.
@@ -173,7 +174,8 @@ def measurement_key(
         "protocol": protocol,
         "device": device.uuid,
         "software": device.software(),
-        "engine_version": engine_version(settings.engine),
+        "engine_version": engine_version(settings.engine, device.kind),
+        "platform": platform_of(device.kind),
         "threads": threads,
         "settings": settings.to_dict(),
         "shapes": [[shape.height, shape.width, shape.count] for shape in shapes],

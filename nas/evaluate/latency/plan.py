@@ -100,7 +100,7 @@ class Plan:
             device=record,
             device_before=record,
             settings=self.settings,
-            engine_version=engines.engine_version(self.settings.engine),
+            engine_version=engines.engine_version(self.settings.engine, self.device.type),
             threads=self.threads,
             shapes=self.shapes,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),

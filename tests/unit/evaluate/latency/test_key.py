@@ -1,10 +1,16 @@
 import dataclasses
+import os
+import subprocess
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import pytest
+import torch
 
 from nas.evaluate.latency import Challenge, Screen, Settings, Shape, StopRule, Strict, measurement_key
 from nas.evaluate.latency.device import cpu_record
+from nas.evaluate.latency.engines import engine_version
+from nas.evaluate.latency.environment import platform_of
 from nas.evaluate.latency.readings import unavailable
 
 PARTS = {
@@ -72,6 +78,53 @@ def test_the_version_of_the_measuring_code_changes_the_key(monkeypatch: pytest.M
     assert key() != before
 
 
+@pytest.mark.parametrize(
+    ("kind", "other", "variable"),
+    [
+        *(
+            ("cpu", "cuda", name)
+            for name in (
+                "ATEN_CPU_CAPABILITY", "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA",
+                "MKL_ENABLE_INSTRUCTIONS", "OMP_PROC_BIND", "OMP_PLACES", "KMP_AFFINITY",
+            )
+        ),
+        *(
+            ("cuda", "cpu", name)
+            for name in (
+                "CUDA_LAUNCH_BLOCKING", "NVIDIA_TF32_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG",
+                "TORCH_CUDNN_V8_API_DISABLED",
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_a_variable_changes_the_key_of_the_devices_it_matters_on(
+    kind: str, other: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = (dataclasses.replace(cpu_record(), kind=name) for name in (kind, other))
+    before = key(device=here), key(device=there)
+    monkeypatch.setenv(variable, "something")
+    assert key(device=here) != before[0]
+    assert key(device=there) == before[1]
+
+
+def test_cores_instructions_and_huge_pages_change_the_key_of_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [key()]
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {61, 7})
+    keys.append(key())
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX9000")
+    keys.append(key())
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
+    keys.append(key())
+    assert len(set(keys)) == 4
+    assert platform_of("cpu") | {"variables": {}} == {"cores": [7, 61], "capability": "AVX9000", "variables": {}}
+
+
+def test_asking_for_huge_pages_oneself_changes_nothing() -> None:
+    asked = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+    assert platform_of("cpu", {}) == platform_of("cpu", asked) != platform_of("cpu", {"GLIBC_TUNABLES": "a.b=1"})
+    assert platform_of("cpu", {})["variables"] == asked
+
+
 def test_what_passes_does_not_change_the_key() -> None:
     device = dataclasses.replace(cpu_record(), load=9.9, clock_mhz=unavailable("unsupported"), memory_used_mb=1.0)
     assert key(device=device) == key()
@@ -96,6 +149,28 @@ def test_the_engines_version_changes_the_key(monkeypatch: pytest.MonkeyPatch) ->
     before = key(settings=Settings(engine="onnxruntime"))
     monkeypatch.setattr("nas.evaluate.latency.engines.version", lambda package: f"{package} 99")
     assert key(settings=Settings(engine="onnxruntime")) != before
+
+
+def test_another_package_may_provide_onnx_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = {"onnxruntime-gpu": "1.99"}
+
+    def version(package: str) -> str:
+        if package not in packages:
+            raise PackageNotFoundError(package)
+        return packages[package]
+
+    monkeypatch.setattr("nas.evaluate.latency.engines.version", version)
+    assert engine_version("onnxruntime") == "onnxruntime-gpu 1.99"
+    packages.clear()
+    assert engine_version("onnxruntime") == "onnxruntime of an unknown version"
+
+
+def test_compiled_networks_name_what_compiled_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.evaluate.latency.engines.version", lambda package: "3.7")
+    assert engine_version("compile", "cuda") == f"torch {torch.__version__}, triton 3.7"
+    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    monkeypatch.delenv("CXX", raising=False)
+    assert engine_version("compile", "cpu") == f"torch {torch.__version__}, {compiler}"
 
 
 def test_settings_of_before_there_were_engines_can_be_read() -> None:
