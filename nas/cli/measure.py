@@ -32,6 +32,7 @@ def measure(*, database: Database, archs: Archs, setup: Setup, fresh: Fresh = Fa
     """Measure the latency of networks, each as a ratio to the baseline in the same window.
 
     What the store holds of the very same key answers at once; every new measurement is kept beside the earlier ones.
+    The ratio is the median of samples taken in pairs, so it times the baseline's latency is not exactly the latency.
     """
     wanted = [(text, find(text, database)) for text in archs]
     baseline = setup.beside(database)
@@ -40,7 +41,7 @@ def measure(*, database: Database, archs: Archs, setup: Setup, fresh: Fresh = Fa
     from nas.cli.stores import opened
 
     alone = Alone(setup.device)
-    protocol = setup.measured_by(alone.lease)
+    protocol = setup.measured_by(database, baseline.architecture.scale, alone.lease)
     with opened(database) as store:
         entries = every(wanted, Bench(store, protocol, baseline, alone=alone, fresh=fresh))
     documents = described(entries, baseline)
@@ -104,12 +105,18 @@ def hurried(one: "Entry") -> str:
     )
 
 
-TITLES = ("network", "ms", "95 %", "of baseline", "95 %", "than baseline", "than the best", "MB", "load", "flags")
-
-
 def table(documents: list[dict[str, Any]]) -> "Table":
-    """The document of ``nas measure --json`` as a table."""
-    return rows(columns(*TITLES, title=caption(documents)), (shown(one) for one in documents))
+    """The document of ``nas measure --json`` as a table; one confidence heads the intervals, several stand beside."""
+    told = {one.get("confidence") or CONFIDENCE for one in documents if one.get("interval_ms")} or {CONFIDENCE}
+    sure = percent(*told) if len(told) == 1 else "interval"
+    titles = ("network", "ms", sure, "of baseline", sure, "than baseline", "than the best", "MB", "load", "flags")
+    values = (shown(one, each=len(told) > 1) for one in documents)
+    return rows(columns(*titles, title=caption(documents)), values)
+
+
+def percent(confidence: float) -> str:
+    """A share as people read it."""
+    return f"{100 * confidence:.4g} %"
 
 
 def caption(documents: list[dict[str, Any]]) -> str | None:
@@ -123,14 +130,15 @@ def caption(documents: list[dict[str, Any]]) -> str | None:
     return f"On {one['device']['name']}: {', '.join([*words, *threads])}; as a ratio to {one['baseline']['name']}"
 
 
-def shown(one: dict[str, Any]) -> tuple[str | None, ...]:
-    """One measurement as a row."""
+def shown(one: dict[str, Any], *, each: bool) -> tuple[str | None, ...]:
+    """One measurement as a row, ``each`` interval with what it is worth."""
+    sure = f" ({percent(one.get('confidence') or CONFIDENCE)})" if each else ""
     return (
         one["name"],
         fixed(one.get("latency_ms"), 3),
-        interval(one.get("interval_ms")),
+        interval(one.get("interval_ms"), sure),
         fixed(one.get("ratio"), 3),
-        interval(one.get("ratio_interval")),
+        interval(one.get("ratio_interval"), sure),
         one["than_baseline"],
         one["than_best"],
         fixed(one.get("memory_mb"), 1),
@@ -139,6 +147,6 @@ def shown(one: dict[str, Any]) -> tuple[str | None, ...]:
     )
 
 
-def interval(bounds: list[float] | None) -> str | None:
+def interval(bounds: list[float] | None, sure: str) -> str | None:
     """An interval as people read it."""
-    return None if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+    return None if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}{sure}"

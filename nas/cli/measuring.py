@@ -1,18 +1,21 @@
 """What ``nas measure`` and ``nas predict`` share: how to measure, and beside which baseline."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from nas.cli.architectures import SYSTEM, find
+from nas.cli.data import located
 from nas.cli.options import Device, Edition
 from nas.cli.output import say
-from nas.errors import DataError
+from nas.errors import DataError, NasError, RequestError
 
 if TYPE_CHECKING:
-    from nas.evaluate.latency import LatencyProtocol
+    from nas.evaluate.latency import LatencyProtocol, Shape
     from nas.evaluate.latency.plan import LeaseOf
     from nas.language import Architecture
 
@@ -29,6 +32,10 @@ Threads = Annotated[int | None, typer.Option("--threads", help="Of the processor
 Images = Annotated[
     Path | None,
     typer.Option("--images", metavar="DIR", help="Measure at the sizes of these low-resolution pictures."),
+]
+DataSet = Annotated[
+    str | None,
+    typer.Option("--data", metavar="NAME|DIR", help="Measure at the sizes that a search with this data set does."),
 ]
 Seconds = Annotated[
     float | None,
@@ -60,21 +67,24 @@ class Setup:
     engine: Engine = "eager"
     threads: Threads = None
     images: Images = None
+    data: DataSet = None
     seconds: Seconds = None
     edition: Edition = "ntire2025"
     baseline: BaselineName = None
 
-    def measured_by(self, lease: "LeaseOf | None" = None) -> "LatencyProtocol":
+    def measured_by(self, database: str, scale: int, lease: "LeaseOf | None" = None) -> "LatencyProtocol":
         """The protocol that the options name.
 
         Args:
+            database: URL of the store that knows data sets by name.
+            scale: By which photographs of a data set are reduced.
             lease: Of the device, from a caller that holds it; None has the protocol take it.
 
         Raises:
             RequestError: the device cannot measure so.
             DataError: the folder holds no picture.
         """
-        sides = None if self.images is None else sizes(self.images)
+        sides = self._sides(database, scale)
         from nas.evaluate.latency import Settings, protocol_of
 
         return protocol_of(
@@ -86,6 +96,26 @@ class Setup:
             cap_s=self.seconds,
             lease=lease,
         )
+
+    def _sides(self, database: str, scale: int) -> list[tuple[int, int]] | None:
+        if self.data is None:
+            return None if self.images is None else sizes(self.images)
+        if self.images is not None:
+            raise RequestError("Sizes come from --images or from --data; give one of them.")
+        return searched(located(database, self.data), scale, self.device)
+
+    def known_sizes(
+        self, protocol: str, database: str, scale: int, names: Sequence[str]
+    ) -> Iterator[tuple[str, "Sequence[Shape]"]]:
+        """What a protocol would measure on, by the option that says so: none at all, or one of the data sets."""
+        from nas.evaluate.latency import PROTOCOLS
+
+        kind = next((one for one in PROTOCOLS if one == protocol), self.protocol)
+        plain = Setup(kind, device=self.device)
+        yield "", plain.measured_by(database, scale).plan.shapes
+        for name in names:
+            with suppress(NasError):  # its folder is gone: nothing is known of its sizes
+                yield f"--data {name}", replace(plain, data=name).measured_by(database, scale).plan.shapes
 
     def beside(self, database: str) -> "Reference":
         """What ratios are taken to: the network that was named, else the baseline of the edition.
@@ -124,16 +154,31 @@ class Reference:
         )
 
 
+def searched(data: str, scale: int, device: str) -> list[tuple[int, int]]:
+    """Height and width of the images that a search with this data set measures on.
+
+    Raises:
+        DataError: there are none.
+    """
+    from nas.evaluate.latency.device import resolve
+    from nas.evaluate.latency.shapes import in_small
+    from nas.evaluate.quality.data_sources import reduced_sizes
+
+    return in_small(reduced_sizes(data, scale), resolve(device).type)
+
+
 def sizes(folder: Path) -> list[tuple[int, int]]:
     """Height and width of every picture in ``folder``.
 
     Raises:
         DataError: there is none.
     """
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {str(folder)!r}; give one that holds PNG, JPEG or WebP pictures.")
     from nas.evaluate.quality.photographs import size
 
     found: list[tuple[int, int]] = []
-    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
+    for file in sorted(folder.iterdir()):
         sides = size(file)
         if min(sides) > 0:
             found.append(sides)

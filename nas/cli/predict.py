@@ -1,5 +1,7 @@
 """``nas predict``: where the latency of networks is expected, from what was measured on this device before."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,12 +9,14 @@ import typer
 from nas.cli.architectures import find
 from nas.cli.measuring import Setup
 from nas.cli.options import Database, Json, options_of
-from nas.cli.output import columns, emit, fixed, rows
+from nas.cli.output import columns, emit, fixed, rows, say
 from nas.errors import MeasurementError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from nas.cli.measuring import Reference
+    from nas.evaluate.latency import Shape
     from nas.evaluate.latency.predictor import Predictor
     from nas.language import Architecture
 
@@ -32,15 +36,17 @@ def predict(*, database: Database, archs: Archs = None, setup: Setup, as_json: J
     """
     wanted = [(text, find(text, database)) for text in archs or []]
     baseline = setup.beside(database)
-    protocol = setup.measured_by()
+    protocol = setup.measured_by(database, baseline.architecture.scale)
     from nas.cli.stores import opened
-    from nas.evaluate.latency.predictor import Predictor
+    from nas.evaluate.latency.predictor import LEAST_ROWS, NoPredictionError, Predictor
     from nas.language import Architecture
     from nas.store import measurements
 
     key = protocol.key("", baseline.architecture.deployed_hash)
     with opened(database) as store, store.reading() as session:
         known = measurements.comparable(session, key)
+    if len(known) < LEAST_ROWS:
+        raise NoPredictionError(refusal(setup, database, baseline, len(known)))
     predictor = Predictor.fit([(Architecture(one.document), one.ratio) for one in known])
     measured = {one.deployed_hash: one.ratio for one in known}
     predictions = [one_prediction(text, found, predictor, measured) for text, found in wanted]
@@ -53,8 +59,32 @@ def predict(*, database: Database, archs: Archs = None, setup: Setup, as_json: J
     }
     emit(document, as_json=as_json, table=lambda: table(document))
     unknown = [one for one in predictions if one["reason"]]
+    for one in unknown:
+        say(f"{one['name']}: {one['reason']}")
     if unknown:
-        raise MeasurementError(f"{unknown[0]['name']} cannot be predicted: {unknown[0]['reason']}")
+        raise MeasurementError(f"{len(unknown)} of {len(predictions)} networks cannot be predicted.")
+
+
+def refusal(setup: Setup, database: str, baseline: "Reference", found: int) -> str:
+    """Why too few measurements are known, and what was measured of this device in other ways."""
+    from nas.cli.setups import too_few
+    from nas.cli.stores import opened
+    from nas.evaluate.latency import device_record
+    from nas.store import datasets, measurements
+
+    scale = baseline.architecture.scale
+    protocol = setup.measured_by(database, scale)
+    key = protocol.key("", baseline.architecture.deployed_hash)
+    with opened(database) as store, store.reading() as session:
+        others = [one for one in measurements.setups(session, device_record(setup.device).uuid) if one.setup != key]
+        names = datasets.names(session)
+
+    @cache
+    def sizes(protocol_id: str) -> "dict[str, Sequence[Shape]]":
+        name = protocol_id.partition("/")[0]
+        return dict(setup.known_sizes(name, database, scale, names))
+
+    return too_few(found, protocol, baseline, others, sizes)
 
 
 def one_prediction(
@@ -73,8 +103,10 @@ def one_prediction(
         return {**named, "ratio": None, "low": None, "high": None, "reason": str(error), **known}
 
 
-def table(document: dict[str, Any]) -> "Table":
-    """The document of ``nas predict --json`` as a table."""
+def table(document: dict[str, Any]) -> "Table | str":
+    """The document of ``nas predict --json`` as a table; where no network was named, what the predictor is worth."""
+    if not document["predictions"]:
+        return f"{caption(document)}."
     shown = columns("network", "predicted, of baseline", "95 %", "measured", title=caption(document))
     return rows(
         shown,

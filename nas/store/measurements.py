@@ -157,6 +157,30 @@ def comparable(session: Session, setup: str, *, most: int = 2000) -> list[Measur
     return [Measured(one, documents[one], ratios[one]) for one in sorted(ratios) if one in documents]
 
 
+@dataclass(frozen=True)
+class Setup:
+    """A way to measure that was used on some device."""
+
+    setup: str
+    networks: int
+    """How many were measured soundly, each once."""
+    record: Document
+    """Of its newest measurement."""
+
+
+def setups(session: Session, device_uuid: str) -> list[Setup]:
+    """Every known setup that something was measured soundly with on a device, the one with the most networks first."""
+    networks = func.count(Measurement.deployed_hash.distinct()).label("networks")
+    counted = select(Measurement.setup, networks, func.max(Measurement.id).label("newest"))
+    counted = counted.where(Measurement.device_uuid == device_uuid, Measurement.status == "ok", Measurement.setup != "")
+    groups = counted.where(Measurement.ratio.is_not(None)).group_by(Measurement.setup).subquery()
+    rows = select(groups.c.setup, groups.c.networks, Measurement.record).join(
+        Measurement, Measurement.id == groups.c.newest
+    )
+    rows = rows.order_by(groups.c.networks.desc(), groups.c.newest.desc())
+    return [Setup(*row) for row in session.execute(rows)]
+
+
 def _documents(session: Session, deployed_hashes: Iterable[str]) -> dict[str, Document]:
     """A document for each deployed form; which of several training forms does not matter."""
     query = select(Architecture.deployed_hash, Architecture.document)

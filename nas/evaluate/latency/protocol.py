@@ -6,6 +6,7 @@ from typing import Protocol
 from torch import nn
 
 from nas.evaluate.latency.measurement import Measurement
+from nas.evaluate.latency.plan import Plan
 
 Progress = Callable[[int, int], None]
 """Told after each step how many of how many are done."""
@@ -21,6 +22,10 @@ class LatencyProtocol(Protocol):
     @property
     def id(self) -> str:
         """Name and version, such as ``screen/1``."""
+
+    @property
+    def plan(self) -> Plan:
+        """The device, the sizes of images and the settings."""
 
     def key(self, deployed_hash: str, baseline_hash: str) -> str:
         """The key of what ``measure`` would return, known before measuring."""

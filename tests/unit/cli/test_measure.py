@@ -1,10 +1,13 @@
 """`nas measure` with a protocol that answers from a list; the real ones are tested where they are."""
 
+import itertools
 import json
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +15,20 @@ import pytest
 from PIL import ExifTags, Image
 from torch import nn
 
-from nas.cli.measuring import sizes
+from nas.cli.measuring import Setup, searched, sizes
 from nas.cli.output import Bar
 from nas.errors import BuildError, NasError
-from nas.evaluate.latency import Measurement, Settings, Shape, lease, protocol_of
+from nas.evaluate.latency import LatencyProtocol, Measurement, Settings, Shape, lease, protocol_of
 from nas.evaluate.latency.device import cpu_record
 from nas.evaluate.latency.measurement import Status
-from nas.language import load_architecture
+from nas.evaluate.latency.plan import Plan
+from nas.evaluate.latency.predictor import NoPredictionError, Prediction, Predictor, Worth
+from nas.language import Architecture, load_architecture
 from nas.store import Store, measurements
+from nas.store.measurements import Measured
 from tests.unit.cli.conftest import Nas
+from workers.jobs import Job
+from workers.networks import Networks
 
 FAST, SLOW, EFDN = "system:SPAN", "system:EMSR", "system:EFDN"
 
@@ -48,6 +56,41 @@ def sound(ratio: float, width: float = 0.002, **changes: Any) -> Measurement:
     return replace(plain, **changes)
 
 
+def searched_shapes() -> tuple[Shape, ...]:
+    """Sizes of a search with the embedded photographs."""
+    return Plan("cpu", sizes=searched("embedded", 4, "cpu"), settings=None).shapes
+
+
+EFDN_DOCUMENT = load_architecture(EFDN).to_dict()
+
+
+@dataclass
+class Fickle:
+    """A predictor that always has another reason to predict nothing."""
+
+    reasons: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    worth: Worth = Worth(30, 0.1, 0.9, 0.2, 0.8, 0.1)
+
+    def predict(self, _: Architecture) -> Prediction:
+        """None."""
+        raise NoPredictionError(f"Reason {next(self.reasons)}.")
+
+
+class Remembered:
+    """A method, and what it returned so far."""
+
+    def __init__(self, method: Callable[..., LatencyProtocol]) -> None:
+        self._method = method
+        self.made: list[LatencyProtocol] = []
+
+    def __get__(self, owner: Setup, _: type[Setup]) -> Callable[..., LatencyProtocol]:
+        return partial(self, owner)
+
+    def __call__(self, *given: Any) -> LatencyProtocol:
+        self.made.append(self._method(*given))
+        return self.made[-1]
+
+
 def failed(reason: str) -> Measurement:
     """A measurement without numbers."""
     missing = dict.fromkeys(("latency_ms", "interval_ms", "ratio", "ratio_interval"))
@@ -61,10 +104,12 @@ class Table:
     answers: list[Measurement | NasError]
     asked: dict[str, Any] = field(default_factory=dict)
     id: str = "table/1"
+    plan: Plan = field(default_factory=lambda: Plan("cpu", sizes=None, settings=None, threads=1))
+    setup: str = ""
 
     def key(self, deployed_hash: str, baseline_hash: str) -> str:
         """Everything else is the same here."""
-        return f"{deployed_hash} beside {baseline_hash}"
+        return f"{deployed_hash} beside {baseline_hash}{self.setup}"
 
     def measure(self, network: nn.Module, baseline: nn.Module, progress: Callable[[int, int], None]) -> Measurement:
         """The next answer."""
@@ -82,7 +127,8 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Table:
 
     def protocol_of(name: str, **asked: Any) -> Table:
         made.asked = {"name": name, **asked}
-        return made
+        given = {each: asked[each] for each in ("sizes", "settings", "threads")}
+        return replace(made, plan=Plan(asked["device"], **given))
 
     monkeypatch.setattr("nas.evaluate.latency.protocol_of", protocol_of)
     return made
@@ -261,7 +307,61 @@ def test_a_prediction_is_refused_while_too_little_was_measured(nas: Nas, table: 
     for words, known in (((), 1), (("--edition", "ntire2026"), 0), (("--baseline", SLOW), 0)):
         result = nas("predict", SLOW, *words)
         assert (result.status, result.out) == (1, "")
-        assert f"needs 30 networks measured with this very setup; the store holds {known}." in result.err
+        assert f"needs 30 networks measured with this very setup; the store holds {known} for" in result.err
+
+
+def test_a_refused_prediction_names_its_setup_and_what_there_is_instead(nas: Nas, table: Table) -> None:
+    table.answers = [sound(0.5, protocol=table.id, shapes=tuple(searched_shapes()))]
+    table.setup = "as a search measures"
+    nas("measure", FAST, "--device", "cpu")
+    table.setup = ""
+    words = nas("predict", "--device", "cpu", "--threads", "3").err
+    assert "table/1, fp32, contiguous, eager, 3 threads, ratios to EFDN, at the challenge's sizes" in words
+    assert "Of this device it also holds 1 with --threads 1 at the sizes of --data embedded." in words
+
+
+def test_a_data_set_gives_the_very_setup_of_a_search(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = load_architecture("system:EFDN")
+    job = Job("", "", {}, "embedded", 0, "cpu", 4, beside.to_dict(), (1,), "")
+    monkeypatch.setattr("nas.cli.measuring.Setup.measured_by", remembered := Remembered(Setup.measured_by))
+    assert nas("predict", "--device", "cpu", "--data", "embedded").status == 1
+    assert remembered.made[0].key("", beside.deployed_hash) == Networks(job).latency_setup()
+
+
+@pytest.mark.parametrize("words", [["--images", "."], []])
+def test_sizes_come_from_one_place_that_exists(nas: Nas, words: list[str]) -> None:
+    given = ["--data", "nobody", *words] if words else ["--images", "/no/such/folder"]
+    result = nas("measure", FAST, "--device", "cpu", *given)
+    why = "--images or from --data; give one" if words else "There is no folder '/no/such/folder'"
+    assert (result.status, why in result.err) == (2, True)
+
+
+def test_every_network_that_cannot_be_predicted_has_its_reason(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = [Measured(str(number), EFDN_DOCUMENT, 1.0) for number in range(30)]
+    monkeypatch.setattr(measurements, "comparable", lambda *_: measured)
+    monkeypatch.setattr(Predictor, "fit", lambda _: Fickle())
+    result = nas("predict", FAST, SLOW, EFDN, "--device", "cpu")
+    assert (result.status, result.err.splitlines()) == (
+        1,
+        [f"{FAST}: Reason 1.", f"{SLOW}: Reason 2.", f"{EFDN}: Reason 3.", "3 of 3 networks cannot be predicted."],
+    )
+    assert nas("predict", "--device", "cpu").out == (
+        "As a ratio to EFDN, learned from 30 networks; on networks left out: error 10.0%, rank correlation 0.90 "
+        "(FLOPs alone: 20.0%, 0.80).\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("confidences", "head"), [((0.9375,), ["93.75 %"] * 2), ((None,), ["95 %"] * 2), ((0.95, 0.9375), ["interval"] * 2)]
+)
+def test_intervals_are_headed_by_what_they_are_worth(
+    nas: Nas, table: Table, confidences: tuple[float | None, ...], head: list[str]
+) -> None:
+    table.answers = [sound(0.5, confidence=confidence) for confidence in confidences]
+    out = nas("measure", *[FAST, SLOW][: len(confidences)]).out
+    titles = next(line for line in out.splitlines() if line.startswith("network"))
+    assert re.findall(r"[\d.]+ %|interval", titles) == head
+    assert ("(93.75 %)" in out) == (len(confidences) > 1)
 
 
 def test_sizes_of_pictures_are_upright_and_other_files_are_left_out(
