@@ -22,7 +22,7 @@ from multiprocessing.reduction import recv_handle
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nas.evaluate.latency import lease
 from nas.evaluate.latency.conditions import conditions_of
@@ -34,12 +34,14 @@ from nas.evaluate.latency.job import Answer, Job
 from nas.evaluate.latency.probe import probe_mhz
 from nas.evaluate.latency.readings import Reading, unavailable
 from nas.evaluate.latency.replay import replay_ms
-from nas.evaluate.latency.timers import timer_for
+from nas.evaluate.latency.timers import Sample, Timer, timer_for
 from nas.evaluate.latency.walk import walk
-from nas.evaluate.latency.warmup import CANDIDATE, Prepared, prepare, warm_up
+from nas.evaluate.latency.warmup import BASELINE, CANDIDATE, Prepared, prepare, warm_up
 from nas.evaluate.latency.window import windows_until_calm
 
 _EXTRAS = unavailable("unsupported: measured by the screen protocol and by the first process of the strict one")
+
+_NOT_EAGER = unavailable("unsupported: a graph tells the host's share of an eager run only")
 
 _NO_CPU = unavailable("unsupported: not a CPU")
 
@@ -47,10 +49,10 @@ _NO_CPU = unavailable("unsupported: not a CPU")
 def window(job: Job, networks: Sequence[nn.Module]) -> Answer:
     """Times a candidate beside a baseline: windows until one is calm, peak memory, energy, a CUDA graph."""
     device = resolve(job.device)
-    timer = timer_for(device)
     prepared = prepare(networks[0], networks[1], settings=job.settings, shapes=job.shapes, device=device)
+    timer = _BlamingTimer(timer_for(device), prepared.rivals.baseline)
     peak_bytes = warm_up(timer, prepared)
-    with blaming(CANDIDATE):
+    with blaming("Measuring"):
         wall_s, busy_s = time.monotonic(), time.process_time()
         windows = windows_until_calm(timer, prepared.rivals, job.rule, conditions_of(device))
         share = (time.process_time() - busy_s) / ((time.monotonic() - wall_s) * job.threads)
@@ -59,18 +61,36 @@ def window(job: Job, networks: Sequence[nn.Module]) -> Answer:
             "peak_bytes": peak_bytes,
             "cpu_share": share if device.type == "cpu" else None,
             "huge_pages_mb": huge_pages_mb() if device.type == "cpu" else _NO_CPU,
-            **_extras(job, prepared, device),
+            **_extras(job, timer, prepared, device),
         }
 
 
-def _extras(job: Job, prepared: Prepared, device: torch.device) -> dict[str, Reading]:
+class _BlamingTimer:
+    """Times as another timer does; an error names the network that ran."""
+
+    def __init__(self, timer: Timer, baseline: nn.Module) -> None:
+        self._timer = timer
+        self._baseline = baseline
+
+    def time(self, network: nn.Module, image: Tensor) -> Sample:
+        try:  # costs nothing, unlike a context around each sample
+            return self._timer.time(network, image)
+        except Exception:
+            with blaming(BASELINE if network is self._baseline else CANDIDATE):
+                raise
+
+    def peak_bytes(self, network: nn.Module, image: Tensor) -> int:
+        return self._timer.peak_bytes(network, image)
+
+
+def _extras(job: Job, timer: Timer, prepared: Prepared, device: torch.device) -> dict[str, Reading]:
     if not job.extras:
         return {"energy_mj": _EXTRAS, "graph_ms": _EXTRAS}
-    timer = timer_for(device)
-    return {
-        "energy_mj": energy_of_image_mj(timer, prepared.rivals, device),
-        "graph_ms": replay_ms(timer, prepared, device),
-    }
+    energy = energy_of_image_mj(timer, prepared.rivals, device)
+    if device.type == "cuda" and job.settings.engine != "eager":
+        return {"energy_mj": energy, "graph_ms": _NOT_EAGER}
+    with blaming(CANDIDATE):
+        return {"energy_mj": energy, "graph_ms": replay_ms(timer, prepared, device)}
 
 
 def walk_images(job: Job, networks: Sequence[nn.Module]) -> Answer:

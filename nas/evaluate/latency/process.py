@@ -102,8 +102,10 @@ class Measurer:
     def _exchange(self, job: Job, networks: bytes, lease: int | None) -> Answer:
         self._send(job, networks, lease)
         if not self._ours.poll(job.limit_s):
+            cure = "smaller images, or more time (--seconds)" if job.work == "window" else "smaller images"
             raise NetworkError(
-                f"The network hung or is too slow: no result after {job.limit_s:g} s, so its process was killed."
+                f"No result after {job.limit_s:g} s, so the process was killed: the network or the baseline hung or is "
+                f"too slow at these sizes; use {cure}."
             )
         answer: Answer = json.loads(self._ours.recv_bytes())
         return answer
@@ -124,8 +126,9 @@ class Measurer:
         status, last = self._process.wait(), self._last_words()
         self.close()
         if status < 0:
-            name = signal.Signals(-status).name
-            return f"The process that ran the network was ended by {name}; SIGKILL often means out of memory."
+            name = _signal_name(-status)
+            often = "; the system often does so when memory runs out" if name == "SIGKILL" else ""
+            return f"The process that ran the network was ended by {name}{often}."
         return f"The process that ran the network failed with status {status}: {last or 'nothing on stderr'}"
 
     def _last_words(self) -> str:
@@ -145,6 +148,11 @@ def packed(networks: Sequence[nn.Module]) -> bytes:
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise NetworkError(f"The network cannot be sent to a measuring process: {error}") from error
     return file.getvalue()
+
+
+def _signal_name(number: int) -> str:
+    """Its name; real-time signals have none."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def _end(owner: int, process: "subprocess.Popen[bytes]", *files: Closes) -> None:

@@ -1,11 +1,13 @@
 """Small networks, good and bad, that upscale by 4."""
 
 import os
+import resource
 import signal
 import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +32,20 @@ class Hungry(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.empty(2**46, device=x.device)
+
+
+class Grows(nn.Module):
+    """Takes a little more memory again and again, until there is none."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        used, (soft, hard) = psutil.Process().memory_info().vms, resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, hard))
+        try:
+            kept = [x]
+            while True:
+                kept.append(torch.empty(2**22))
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 class Broken(nn.Module):
@@ -75,10 +91,14 @@ class Sleeper(nn.Module):
 
 
 class Killed(nn.Module):
-    """Ends its process as the kernel does when memory runs out."""
+    """Ends its process by a signal, usually as the kernel does when memory runs out."""
+
+    def __init__(self, by: int = signal.SIGKILL) -> None:
+        super().__init__()
+        self.by = by
 
     def forward(self, x: Tensor) -> Tensor:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), self.by)
         return x
 
 
