@@ -22,6 +22,9 @@ _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 LEAST_DRIFT = 0.01
 """A drift of the baseline up to this, relative, never voids a window."""
 
+MOST_DRIFT = 0.10
+"""A baseline that moved by more than a tenth is never the same machine, however noisy it was meanwhile."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -169,8 +172,12 @@ def noise_of_halves(samples: Sequence[Sequence[float]]) -> float:
 
 
 def drift_limit(noise_of_halves: float) -> float:
-    """Largest drift between the two halves of a window that is not a drift: max(1 %, three times the A/A noise)."""
-    return max(LEAST_DRIFT, 3.0 * noise_of_halves)
+    """Largest drift between two halves that is not a drift: three times the A/A noise, at least 1 %, at most 10 %.
+
+    The noise is taken from the samples that are judged, so a disturbance raises it; the upper bound keeps it from
+    excusing itself.
+    """
+    return min(MOST_DRIFT, max(LEAST_DRIFT, 3.0 * noise_of_halves))
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,12 @@ def test_runs_that_differ_for_no_reason_may_drift_as_far() -> None:
     assert found.status == "ok"
 
 
+def test_runs_that_differ_wildly_may_not_drift_by_more_than_a_tenth() -> None:
+    found = walked([[ms] * 3 for ms in (4.0, 6.0, 3.0, 6.5, 3.0)], [[ms] * 3 for ms in (4.0, 3.9, 4.1, 4.6, 4.6)])
+    assert 3 * (found.noise or 0) > (found.drift or 0) > 0.1
+    assert found.status == "unstable"
+
+
 def test_two_runs_cannot_drift() -> None:
     assert walked([[2.0], [1.0]], [[2.0], [1.0]]).drift == 0.0
 

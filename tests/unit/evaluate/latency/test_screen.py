@@ -67,7 +67,7 @@ def test_a_measurement_has_its_numbers_and_where_they_come_from() -> None:
     assert min(found.probe_before_mhz or 0, found.probe_after_mhz or 0) > 1
     assert 0 < (found.cpu_share or 0) < 1.5
     assert (found.huge_pages_mb is None) == ("huge_pages_mb" in found.unavailable)
-    assert found.drift_limit == max(0.01, 3 * (found.noise or 0))
+    assert found.drift_limit == min(0.1, max(0.01, 3 * (found.noise or 0)))
     assert found.unavailable["launch_bound"] == "unsupported: only CUDA replays graphs"
 
 

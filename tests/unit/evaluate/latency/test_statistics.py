@@ -99,6 +99,11 @@ def test_one_percent_of_drift_is_always_allowed() -> None:
     assert statistics.drift_limit(0.02) == 0.06
 
 
+def test_no_noise_excuses_a_drift_of_more_than_a_tenth() -> None:
+    assert statistics.drift_limit(0.033) == pytest.approx(0.099)
+    assert statistics.drift_limit(0.2) == 0.1
+
+
 def test_noise_is_the_deviation_of_a_sample_and_no_drift() -> None:
     rng = random.Random(1)
     rows = [[(1.0 + 0.002 * i) * rng.gauss(1.0, 0.01) for i in range(500)] for _ in range(6)]

@@ -61,6 +61,14 @@ def test_a_drift_voids_the_window_but_not_the_ratio() -> None:
     assert window.ratio.value == pytest.approx(0.5, rel=0.005)
 
 
+def test_a_disturbance_does_not_excuse_its_own_drift() -> None:
+    noisy = [[1.0, 1.7] * 10 + [0.8, 1.45] * 10]
+    window = Window([1.0], noisy, noisy, noisy)
+    assert 3 * window.noise > -window.drift > 0.14
+    assert window.drift_limit == 0.1
+    assert window.void
+
+
 def test_noise_ends_at_the_cap_with_the_interval_it_reached() -> None:
     window = run(lambda sample: 1.0 + 0.3 * (sample * 7919 % 13) / 13, StopRule(cap_s=0.0))
     assert (window.rounds, window.stopped) == (2, "time")
