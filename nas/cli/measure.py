@@ -106,11 +106,12 @@ def hurried(one: "Entry") -> str:
 
 
 def table(documents: list[dict[str, Any]]) -> "Table":
-    """The document of ``nas measure --json`` as a table; one confidence heads the intervals, several stand beside."""
+    """The document of ``nas measure --json`` as a table."""
     told = {one.get("confidence") or CONFIDENCE for one in documents if one.get("interval_ms")} or {CONFIDENCE}
-    sure = percent(*told) if len(told) == 1 else "interval"
+    each = len(told) > 1 and min(told) < CONFIDENCE
+    sure = percent(*told) if len(told) == 1 else "interval" if each else f"{percent(CONFIDENCE)} or more"
     titles = ("network", "ms", sure, "of baseline", sure, "than baseline", "than the best", "MB", "load", "flags")
-    values = (shown(one, each=len(told) > 1) for one in documents)
+    values = (shown(one, each=each) for one in documents)
     return rows(columns(*titles, title=caption(documents)), values)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nas.cli.measuring import Reference
-from nas.evaluate.latency import DeviceRecord, LatencyProtocol, Shape, device_record
+from nas.evaluate.latency import DeviceRecord, LatencyProtocol, Settings, Shape, device_record
 from nas.evaluate.latency.predictor import LEAST_ROWS
 from nas.store.measurements import Setup
 
@@ -55,12 +55,12 @@ def _difference(
     record: dict[str, Any], protocol: LatencyProtocol, baseline: Reference, device: DeviceRecord, sizes: SizesOf
 ) -> str:
     """In what a measured setup is another one: options that ask for it, as far as there are any."""
-    plan, mine, theirs = protocol.plan, protocol.plan.settings.to_dict(), record["settings"]
+    plan, mine, theirs = protocol.plan, protocol.plan.settings, Settings.from_dict(record["settings"])
     parts = [f"by {record['protocol']}"] if record["protocol"] != protocol.id else []
     options = [
-        f"--{name.replace('_', '-')} {theirs[name]}"
+        f"--{name.replace('_', '-')} {getattr(theirs, name)}"
         for name in ("precision", "memory_format", "engine")
-        if theirs.get(name) != mine[name]
+        if getattr(theirs, name) != getattr(mine, name)
     ]
     options += [f"--threads {record['threads']}"] if record["threads"] != plan.threads else []
     parts += [f"with {' '.join(options)}"] if options else []

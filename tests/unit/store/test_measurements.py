@@ -172,3 +172,20 @@ def test_rows_without_intervals_tell_a_change_but_no_verdict(store: Store) -> No
     _, second = measure(store, ratio=0.5), measure(store, ratio=1.0)
     with store.reading() as session:
         assert changes.of(session, [second])[second.id].verdict == "cannot tell"
+
+
+def test_the_setups_of_a_device_are_told_with_their_networks_the_most_first(store: Store) -> None:
+    for setup, network, status in (
+        ("few", "a1:one", "ok"),
+        ("many", "a1:one", "ok"),
+        ("many", "a1:two", "ok"),
+        ("many", "a1:two", "ok"),
+        ("none", "a1:one", "unstable"),
+        ("", "a1:one", "ok"),
+    ):
+        measure(store, setup=setup, deployed_hash=network, status=status)
+    measure(store, setup="far", device_uuid="GPU-2")
+    with store.reading() as session:
+        found = measurements.setups(session, "GPU-1")
+    assert [(one.setup, one.networks) for one in found] == [("many", 2), ("few", 1)]
+    assert found[0].record["device"] == {"name": "a card"}
