@@ -120,9 +120,7 @@ def compared(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def main() -> int:
     """Prints what both kinds of pages give and the RESULT line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--quick", action="store_true", help="about a minute: too short for figures, so that none are judged"
-    )
+    parser.add_argument("--quick", action="store_true", help="about a minute: too short to judge anything")
     parser.add_argument("--turns", action="store_true", help="be one of the processes")
     options = parser.parse_args()
     if options.turns:
