@@ -98,6 +98,16 @@ class Measurement:
     """On the CPU: processor time over wall time and threads; far below 1 others had the cores."""
     huge_pages_mb: float | None = None
     """On the CPU: memory of the measuring process in pages of 2 MB, in MB of 1e6 bytes."""
+    code_version: int | None = None
+    """Of this package's code that measured; None in rows of before it was recorded."""
+    python: str = ""
+    """Version of Python."""
+    system: str = ""
+    """Operating system, kernel and kind of processor."""
+    rule: StopRule | None = None
+    """When a window had seen enough."""
+    platform: dict[str, Any] = field(default_factory=dict)
+    """What surrounded the processes and enters the key: cores, instruction set, variables."""
     unavailable: dict[str, str] = field(default_factory=dict)
     """Why a field above is None."""
     samples_ms: dict[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
@@ -130,11 +140,13 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Measurement:
-        """The measurement that ``to_dict`` wrote."""
+        """The measurement that ``to_dict`` wrote, also those of before some of the fields were recorded."""
         plain = dict(document)
         plain["device"] = DeviceRecord.from_dict(document["device"])
         if (before := document.get("device_before")) is not None:
             plain["device_before"] = DeviceRecord.from_dict(before)
+        if (rule := document.get("rule")) is not None:
+            plain["rule"] = StopRule(**rule)
         plain["settings"] = Settings.from_dict(document["settings"])
         plain["shapes"] = tuple(Shape(**shape) for shape in document["shapes"])
         plain |= {name: tuple(document[name]) for name in ("drops", "runs_ms", "runs_ratio")}

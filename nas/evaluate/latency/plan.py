@@ -1,5 +1,6 @@
 """Where, on what and how a protocol measures; what all protocols share."""
 
+import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -12,10 +13,12 @@ import torch
 from nas.errors import RequestError
 from nas.evaluate.latency import cpu, engines, lease
 from nas.evaluate.latency.device import DeviceRecord, device_record, resolve
+from nas.evaluate.latency.environment import platform_of, system
 from nas.evaluate.latency.failures import NetworkError
 from nas.evaluate.latency.job import Job
-from nas.evaluate.latency.measurement import Measurement, measurement_key
-from nas.evaluate.latency.readings import number
+from nas.evaluate.latency.measurement import CODE_VERSION, Measurement, measurement_key
+from nas.evaluate.latency.readings import number, why_not
+from nas.evaluate.latency.report import with_reasons
 from nas.evaluate.latency.settings import Settings
 from nas.evaluate.latency.shapes import Shape, default_shapes, shapes_of
 from nas.evaluate.latency.statistics import StopRule
@@ -74,23 +77,31 @@ class Plan:
             rule=rule,
         )
 
-    def measured(self, protocol: str, work: Callable[[Measurement, int | None], Measurement]) -> Measurement:
+    def measured(
+        self,
+        protocol: str,
+        work: Callable[[Measurement, int | None], Measurement],
+        *,
+        rule: StopRule | None = None,
+    ) -> Measurement:
         """Does the work of a protocol with the device leased; a network at fault gives a failed measurement.
 
         Args:
             protocol: Its id.
             work: Fills in a measurement without numbers; gets the lease's descriptor, None when the caller holds it.
+            rule: When its windows end, if it has any.
         """
-        load = number(cpu.load())
+        load = cpu.load()
         with self.lease() as held:
-            begin, facts = time.monotonic(), self.facts(protocol, load=load)
+            begin, facts = time.monotonic(), self.facts(protocol, load=number(load), rule=rule)
             try:
                 found = work(facts, held)
             except NetworkError as error:
                 found = replace(facts, reason=str(error))
-            return replace(found, device=self._record(), seconds=round(time.monotonic() - begin, 3))
+            seconds = round(time.monotonic() - begin, 3)
+            return with_reasons(replace(found, device=self._record(), seconds=seconds), load=why_not(load))
 
-    def facts(self, protocol: str, *, load: float | None) -> Measurement:
+    def facts(self, protocol: str, *, load: float | None, rule: StopRule | None = None) -> Measurement:
         """A measurement that starts now and has no numbers yet."""
         record = self._record()
         return Measurement(
@@ -106,6 +117,11 @@ class Plan:
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             seconds=0.0,
             load=load,
+            code_version=CODE_VERSION,
+            python=platform.python_version(),
+            system=system(),
+            rule=rule,
+            platform=platform_of(record.kind),
         )
 
     def job(self, work: str, **parts: Any) -> Job:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from statistics import fmean, geometric_mean, median
 
 from nas.evaluate.latency import statistics
@@ -76,6 +76,22 @@ def with_answer(measured: Measurement, answer: Answer, *, last: Answer | None = 
         huge_pages_mb=number(readings["huge_pages_mb"]),
         unavailable={name: why_not(reading) for name, reading in missing.items() if why_not(reading)},
     )
+
+
+def with_reasons(measured: Measurement, **known: str) -> Measurement:
+    """The measurement with a reason for every number that it lacks.
+
+    Args:
+        measured: The finished measurement.
+        known: Reasons of single fields, empty where there is none.
+    """
+    usual = why_not(_NOT_MEASURED) if measured.status != "failed" else "error: the measurement failed"
+    reasons = {"rule": "unsupported: the protocol has a fixed end"}
+    if measured.device.kind != "cpu":
+        reasons |= dict.fromkeys(("cpu_share", "huge_pages_mb"), "unsupported: not a CPU")
+    reasons |= {name: reason for name, reason in known.items() if reason} | measured.unavailable
+    missing = [part.name for part in fields(measured) if getattr(measured, part.name) is None]
+    return replace(measured, unavailable={name: reasons.get(name, usual) for name in missing})
 
 
 def _launch_bound(measured: Measurement, replay_ms: float) -> bool:

@@ -72,6 +72,6 @@ class Screen:
                 return replace(facts, reason=invalid, drops=drops(windows))
             return with_answer(with_window(facts, windows), answer)
 
-        found = self.plan.measured(self.id, work)
+        found = self.plan.measured(self.id, work, rule=self._rule)
         progress(1, 1)
         return found

@@ -78,7 +78,7 @@ class Strict:
             found = with_processes(facts, [windows for windows, _ in answers])
             return with_answer(found, answers[0][1], last=answers[-1][1])
 
-        return self.plan.measured(self.id, work)
+        return self.plan.measured(self.id, work, rule=self._rule)
 
     def _process(self, seed: int, networks: Sequence[nn.Module], held: int | None) -> tuple[list[Window], Answer]:
         """One fresh process that sees the shapes in an order of its own; its windows in the order of the plan."""

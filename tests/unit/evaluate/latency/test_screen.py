@@ -1,5 +1,6 @@
 import contextlib
 import json
+import platform
 import resource
 import threading
 from collections.abc import Sequence
@@ -27,7 +28,9 @@ from nas.evaluate.latency import (
 )
 from nas.evaluate.latency.child import here
 from nas.evaluate.latency.conditions import Conditions, Snapshot, conditions_of
+from nas.evaluate.latency.environment import platform_of
 from nas.evaluate.latency.heap import keep_freed_memory
+from nas.evaluate.latency.measurement import CODE_VERSION
 from tests.unit.evaluate.latency.networks import BreaksLater, Broken, Hungry, Nan, NoImage, upscaler
 
 SIZES = [(8, 12), (16, 16), (12, 20)]
@@ -71,10 +74,39 @@ def test_a_measurement_has_its_numbers_and_where_they_come_from() -> None:
     assert found.unavailable["launch_bound"] == "unsupported: only CUDA replays graphs"
 
 
-def test_what_is_missing_has_a_reason() -> None:
-    found = measure(upscaler())
-    for name in ("energy_mj", "graph_ms", "launch_bound"):
-        assert (getattr(found, name) is None) == bool(found.unavailable.get(name))
+def test_what_is_missing_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(challenge, "RUNS", 2)
+    monkeypatch.setattr("nas.evaluate.latency.cpu.load", lambda: {"unavailable": "no_permission"})
+    walked = Challenge(sizes=SIZES, ask=here).measure(upscaler(), upscaler())
+    screened, failed = measure(upscaler()), measure(Nan())
+    for found in (walked, screened, failed):
+        document = found.to_dict()
+        assert {name for name, value in document.items() if value is None} == set(found.unavailable)
+        assert all(found.unavailable.values())
+        assert found.unavailable["load"] == "no_permission"
+    assert screened.unavailable["without_first_ms"] == "unsupported: the protocol does not measure it"
+    assert screened.unavailable["graph_ms"] == "unsupported: only CUDA replays graphs"
+    assert walked.unavailable["host_ms"] == "unsupported: the protocol does not measure it"
+    assert walked.unavailable["rule"] == "unsupported: the protocol has a fixed end"
+    assert failed.unavailable["drift_limit"] == "error: the measurement failed"
+
+
+def test_a_measurement_says_what_code_measured_it_where_and_until_when() -> None:
+    document = measure(upscaler()).to_dict()
+    assert document["code_version"] == CODE_VERSION
+    assert document["python"] == platform.python_version()
+    assert document["system"].startswith(f"{platform.system()} {platform.release()}")
+    assert document["rule"]["most_rounds"] == 8
+    assert document["platform"] == platform_of("cpu")
+
+
+def test_rows_of_before_that_was_recorded_can_be_read() -> None:
+    document = measure(upscaler()).to_dict()
+    for name in ("code_version", "python", "system", "rule", "platform"):
+        del document[name]
+    old = Measurement.from_dict(document)
+    assert (old.code_version, old.python, old.system, old.rule, old.platform) == (None, "", "", None, {})
+    assert Measurement.from_dict(old.to_dict()) == old
 
 
 def test_a_measurement_survives_json() -> None:
