@@ -11,7 +11,7 @@ from api.services import measurements
 router = APIRouter(prefix="/v1/measurements", tags=["measurements"])
 Key = Annotated[str | None, Query(description="Only of this key: the history of one network in one setup.")]
 Device = Annotated[str | None, Query(description="Only of this device, by its uuid.")]
-Protocol = Annotated[str | None, Query(description="Only by this protocol, such as `strict/2`.")]
+Protocol = Annotated[str | None, Query(description="Only by this protocol, such as `strict/3`.")]
 Network = Annotated[str | None, Query(description="Only of this network, by the hash of its deployed form.")]
 MOST_ID = 2**63 - 1
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from nas.evaluate.latency.cpu import usable_cores
 from nas.evaluate.latency.heap import with_huge_pages
 
 _ANYWHERE = ("LD_PRELOAD", "TORCHINDUCTOR_FREEZING", "TORCHINDUCTOR_MAX_AUTOTUNE")
@@ -45,15 +46,10 @@ def platform_of(kind: str, environment: Mapping[str, str] | None = None) -> dict
     names = _ON_CPU if kind == "cpu" else _ON_CUDA
     found: dict[str, Any] = {"variables": {name: seen[name] for name in names if seen.get(name)}}
     if kind == "cpu":
-        found |= {"cores": _usable_cores(), "capability": torch.backends.cpu.get_cpu_capability()}
+        found |= {"cores": usable_cores(), "capability": torch.backends.cpu.get_cpu_capability()}
     return found
 
 
 def system() -> str:
     """Operating system, its kernel and the kind of processor."""
     return f"{platform.system()} {platform.release()} {platform.machine()}"
-
-
-def _usable_cores() -> list[int] | None:
-    """The logical cores this process may use, or None where the system does not say."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None

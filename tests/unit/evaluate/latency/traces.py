@@ -33,7 +33,8 @@ TEN_RUNS = [26.62, 22.18, 22.05, 22.31, 22.4, 21.94, 22.2, 22.09, 22.43, 22.13]
 deviation of 0.8 %."""
 
 COLD_START = [19.17, 13.81, 13.24, 12.44, 12.05, 11.58, 12.12, 12.2, 11.36, 11.48]
-"""Recorded: EFDN's ten first runs in one process, each the mean of 8 passes at 32x32 pixels on one thread."""
+"""Recorded: EFDN's ten first runs in one process, each the mean of 8 passes at 32x32 pixels on one thread. The most
+pronounced of three such series: in the other two the first run was 1 % and 13 % slower than the second."""
 
 THROTTLED = [
     (4.10, 1755), (4.11, 1755), (4.09, 1755), (4.10, 1740), (4.12, 1755), (4.10, 1755), (4.87, 1470), (5.02,
