@@ -35,9 +35,9 @@ def keep_freed_memory() -> None:
 def with_huge_pages(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment in which a measuring process starts: its C library asks the system for pages of 2 MB.
 
-    Which small pages a process gets is chance, and so is how they share the sets of a cache: two processes that time
-    the same networks in turns then differ by about a percent for as long as they live. What the environment says of
-    huge pages already stays; a C library other than glibc, or one before 2.35, takes no notice.
+    Which small pages a process gets is chance, and so is how they share the sets of a cache. What that matters differed
+    from trial to trial (docs/adr/0053-memory-in-huge-pages.md). What the environment says of huge pages already stays;
+    a C library other than glibc, or one before 2.35, takes no notice.
     """
     given = environment.get(_TUNABLES, "")
     if _HUGE_PAGES in given:
