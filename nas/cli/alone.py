@@ -1,7 +1,7 @@
 """The device that ``nas measure`` measures on, held by this process alone from the last look into the store on."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cached_property
 
 from nas.evaluate.latency import lease
@@ -29,14 +29,11 @@ class Alone:
     @contextmanager
     def held(self, waiting: Waiting) -> Iterator[None]:
         """Hold the device; waits while another process measures or trains on it."""
-        taken = lease.exclusive(self._record.uuid)
-        with waiting(f"waiting for {self._record.name}, on which another process measures or trains"):
-            self._descriptor = taken.__enter__()
-        try:
+        with ExitStack() as taken:
+            taken.callback(setattr, self, "_descriptor", None)
+            with waiting(f"waiting for {self._record.name}, on which another process measures or trains"):
+                self._descriptor = taken.enter_context(lease.exclusive(self._record.uuid))
             yield
-        finally:
-            self._descriptor = None
-            taken.__exit__(None, None, None)
 
     def lease(self) -> AbstractContextManager[int | None]:
         """What a protocol takes as its lease: that the device is held already, and by which descriptor."""

@@ -89,11 +89,6 @@ def answered(session: Session, keys: Iterable[str]) -> frozenset[str]:
     return frozenset(session.execute(query).scalars())
 
 
-def history(session: Session, key: str) -> Sequence[Measurement]:
-    """All measurements of this key, oldest first, without samples."""
-    return session.execute(select(Measurement).where(Measurement.key == key).order_by(Measurement.id)).scalars().all()
-
-
 def of_architecture(session: Session, deployed_hash: str) -> Sequence[Measurement]:
     """All measurements of one deployed architecture, oldest first, without samples."""
     query = select(Measurement).where(Measurement.deployed_hash == deployed_hash).order_by(Measurement.id)

@@ -58,7 +58,7 @@ class DeviceRecord:
     load: Reading
     """Load average of the host's last minute."""
     huge_pages: Reading = field(default_factory=lambda: unavailable("unsupported: not recorded then"))
-    """When the system gives memory in pages of 2 MB; they decide how alike two processes are."""
+    """When the system gives memory in pages of 2 MB."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -37,7 +37,7 @@ def test_the_newest_sound_measurement_of_a_key_answers_and_nothing_is_lost(store
         row = measurements.newest(session, "key")
         assert row is not None
         assert (row.ratio, row.status, row.samples) == (0.51, "ok", RECORD["samples_ms"])
-        assert [one.ratio for one in measurements.history(session, "key")] == [0.5, 0.51, 0.7, None]
+        assert [one.ratio for one in measurements.page(session, key="key").items] == [None, 0.7, 0.51, 0.5]
         assert measurements.newest(session, "nothing less") is None
 
 
